@@ -1,0 +1,120 @@
+"""One door by which metrics, encoders, layouts, controls and reports enter, ours and anyone's.
+
+A registry is filled by a decorator. Built-in modules are imported by the package that owns the registry; other
+people's packages name an entry point in the group ``vstain_bench.plugins`` (any module that registers things when
+imported), and a single file can be given with ``--plugin FILE``.
+"""
+
+import difflib
+import importlib.metadata
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from vstain_bench.errors import UsageError
+
+T = TypeVar("T")
+ENTRY_POINT_GROUP = "vstain_bench.plugins"
+
+
+def nearest(word: str, words: list[str]) -> str:
+    """Return a sentence that proposes the known word nearest to a misspelt one, or an empty string."""
+    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    return f"Did you mean '{close[0]}'?" if close else ""
+
+
+class Registry(Generic[T]):
+    """Named things of one kind, in the order of their names."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._items: dict[str, T] = {}
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Return a decorator that adds the decorated thing under ``name``; a name is taken only once."""
+
+        def add(item: T) -> T:
+            if name in self._items:
+                raise UsageError(
+                    where=f"{self.kind} '{name}'",
+                    found="the name is registered already",
+                    expected="a name of its own for every definition",
+                    next_step="Choose another name; a published variant is never an alias.",
+                )
+            self._items[name] = item
+            return item
+
+        return add
+
+    def __getitem__(self, name: str) -> T:
+        try:
+            return self._items[name]
+        except KeyError:
+            raise UsageError(
+                where=f"{self.kind} '{name}'",
+                found="unknown name",
+                expected=f"one of {', '.join(self.names())}",
+                next_step=nearest(name, self.names()),
+            ) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._items
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def names(self) -> list[str]:
+        """Return all names, sorted."""
+        return sorted(self._items)
+
+    def remove(self, name: str) -> None:
+        """Take a name out again (for tests of extensions)."""
+        self._items.pop(name, None)
+
+
+def load_plugins(files: tuple[Path, ...] = ()) -> list[str]:
+    """Import every installed plug-in and the given files; return their names.
+
+    A plug-in that fails to import is an error that names it: a table that lacks a metric in silence is worse.
+    """
+    loaded = []
+    for entry in sorted(importlib.metadata.entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name):
+        try:
+            entry.load()
+        except Exception as fault:
+            raise UsageError(
+                where=f"plug-in '{entry.name}' ({entry.value})",
+                found=f"it fails to import: {type(fault).__name__}: {fault}",
+                next_step="Repair or uninstall the package that provides it.",
+            ) from fault
+        loaded.append(entry.name)
+    for file in files:
+        loaded.append(_load_file(file))
+    return loaded
+
+
+def _load_file(file: Path) -> str:
+    name = f"vstain_bench_plugin_{file.stem}"
+    if name in sys.modules:
+        return file.name
+    spec = importlib.util.spec_from_file_location(name, file)
+    if not file.is_file() or spec is None or spec.loader is None:
+        raise UsageError(
+            where=f"--plugin {file}",
+            found="no such Python file",
+            expected="a .py file that registers something when imported (docs/extending.md)",
+        )
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as fault:
+        del sys.modules[name]
+        raise UsageError(
+            where=f"--plugin {file}",
+            found=f"it fails to import: {type(fault).__name__}: {fault}",
+            next_step="Run the file on its own to see the full traceback.",
+        ) from fault
+    return file.name

@@ -1,0 +1,1 @@
+"""The table, its rows, and the folder they are kept in."""

@@ -1,0 +1,174 @@
+"""The words of the field as types: tile, batch, metric, and the arrays that pass between them."""
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol, TypeVar
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+T = TypeVar("T")
+
+Side = Literal["source", "real", "generated"]
+Direction = Literal["higher", "lower", "target"]
+
+Images = Float[Tensor, "b 3 h w"]
+"""RGB, float32, [0, 1], on the run's device."""
+Rows = Float[Tensor, "b k"]
+"""What a metric keeps of each tile of a batch."""
+RowArray = Float[np.ndarray, "n k"]
+"""The rows of many tiles, in the order of their ids."""
+Values = Float[np.ndarray, " n"]
+"""One number per tile, float64."""
+Pixels = Float[np.ndarray, "h w 3"]
+"""One decoded image: RGB, float32, [0, 1]."""
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """Where one image lies: a whole file, or one half of a side-by-side pair."""
+
+    path: Path
+    half: Literal["whole", "left", "right"] = "whole"
+
+    def __str__(self) -> str:
+        return str(self.path) if self.half == "whole" else f"{self.path} ({self.half} half)"
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One field of view: its H&E, its real IHC, and the virtual IHC of every model under test.
+
+    ``group`` is the patient or slide, the unit of resampling; ``label`` e.g. the HER2 score; ``mpp`` µm per pixel.
+    """
+
+    id: str
+    real: ImageFile
+    generated: Mapping[str, ImageFile]
+    source: ImageFile | None = None
+    group: str | None = None
+    label: str | None = None
+    split: str | None = None
+    mpp: float | None = None
+
+
+class View:
+    """One side of a batch: its images, and whatever has been computed from them, computed once.
+
+    ``owner`` says whose images these are: ``source``, ``real``, a model's name, or a control's.
+    """
+
+    def __init__(self, ids: tuple[str, ...], owner: str, images: Images) -> None:
+        self.ids = ids
+        self.owner = owner
+        self.images = images
+        self._derived: dict[Hashable, object] = {}
+
+    def derive(self, key: Hashable, compute: Callable[["View"], T]) -> T:
+        """Return ``compute(self)``, computed at most once per key."""
+        if key not in self._derived:
+            self._derived[key] = compute(self)
+        return self._derived[key]  # type: ignore[return-value]
+
+
+class Encoder(Protocol):
+    """A network (or a file of its outputs) that turns each tile into one feature row."""
+
+    @property
+    def signature(self) -> str:
+        """Everything that can change the features, in short."""
+        ...
+
+    def encode(self, view: View) -> Rows:
+        """Return one feature row per tile of the view."""
+        ...
+
+
+class Batch:
+    """Tiles that are measured together: two or three views of the same ids."""
+
+    def __init__(self, views: Mapping[Side, View]) -> None:
+        self._views = dict(views)
+        self._derived: dict[Hashable, object] = {}
+        self.ids = next(iter(self._views.values())).ids
+        if any(view.ids != self.ids for view in self._views.values()):
+            raise ValueError("the sides of a batch hold different tiles")
+
+    def view(self, side: Side) -> View:
+        """Return one side with its memory of derived values."""
+        return self._views[side]
+
+    def side(self, side: Side) -> Images:
+        """Return the images of one side, shape (b, 3, h, w), float32 in [0, 1]."""
+        return self._views[side].images
+
+    def derive(self, key: Hashable, compute: Callable[["Batch"], T]) -> T:
+        """Return ``compute(self)``, a value of several sides together, computed at most once per key."""
+        if key not in self._derived:
+            self._derived[key] = compute(self)
+        return self._derived[key]  # type: ignore[return-value]
+
+    def features(self, encoder: Encoder, side: Side) -> Rows:
+        """Return the feature rows of one side, shape (b, k): a network runs once however many metrics ask."""
+        return self._views[side].derive(("features", encoder.signature), encoder.encode)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One exact definition: what it keeps of each tile, and how those rows become a number.
+
+    ``observe`` has no memory and ``score`` is pure, so splitting, resuming, merging and resampling need nothing more.
+
+    Attributes:
+        name: The exact name; a published variant has its own.
+        summary: What is compared with what, in one line.
+        compares: The sides that ``observe`` reads.
+        observe: From a batch to one row per tile. NaN marks a tile without a value, +inf a value that is not finite.
+        score: From rows, shape (n, k), to the number; raises ``Undefined`` with a reason where there is none.
+        values: From rows to one value per tile, or None for a metric of whole sets such as FID.
+        better: Which direction is better.
+        unit: Unit of the number; empty for a pure number.
+        value_range: Smallest and largest possible number.
+        perfect: The number for identical sides, or None where it is not finite.
+        params: Everything that can change the number, by name.
+        version: Raised when the same parameters give another number than before.
+        needs: Names of the weight files without which the metric is unavailable.
+        minimum_side: Smallest tile side in px.
+        minimum_tiles: Fewest tiles with a defined score.
+        interval: How the 95 % interval is made: bootstrap over groups for means, jackknife over groups otherwise.
+        observation: Metrics with the same observation share their rows; defaults to the signature.
+        citation: The paper, or file and commit where code was the definition.
+    """
+
+    name: str
+    summary: str
+    compares: tuple[Side, ...]
+    observe: Callable[[Batch], Rows]
+    score: Callable[[RowArray], float]
+    values: Callable[[RowArray], Values] | None
+    better: Direction
+    value_range: tuple[float, float]
+    perfect: float | None
+    citation: str
+    unit: str = ""
+    params: Mapping[str, object] = field(default_factory=dict)
+    version: int = 1
+    needs: tuple[str, ...] = ()
+    minimum_side: int = 1
+    minimum_tiles: int = 1
+    interval: Literal["bootstrap", "jackknife"] = "bootstrap"
+    observation: str = ""
+
+    @property
+    def signature(self) -> str:
+        """Everything that can change the number, as one string: ``name|cmp:sides|param:value|...|v:version``."""
+        parts = [self.name, f"cmp:{'-'.join(self.compares)}"]
+        parts += [f"{key}:{value}" for key, value in self.params.items()]
+        return "|".join([*parts, f"v:{self.version}"])
+
+    @property
+    def rows(self) -> str:
+        """The key under which this metric's rows are kept."""
+        return self.observation or self.signature
