@@ -65,5 +65,5 @@ class MachineError(VstainError):
     exit_code = 6
 
 
-class Undefined(Exception):  # noqa: N818 - a state of a result, not a fault of the program
-    """A metric has no value for these tiles; the message is the reason printed in the table."""
+class Undefined(Exception):
+    """A metric has no value for these tiles; the message is the reason printed in the table (no fault of anyone)."""

@@ -138,6 +138,8 @@ class Metric:
         minimum_side: Smallest tile side in px.
         minimum_tiles: Fewest tiles with a defined score.
         interval: How the 95 % interval is made: bootstrap over groups for means, jackknife over groups otherwise.
+        leave_out: From rows and a block number per tile to the scores without each block, (blocks,), where that is
+            faster than scoring each remainder anew.
         observation: Metrics with the same observation share their rows; defaults to the signature.
         citation: The paper, or file and commit where code was the definition.
     """
@@ -159,6 +161,7 @@ class Metric:
     minimum_side: int = 1
     minimum_tiles: int = 1
     interval: Literal["bootstrap", "jackknife"] = "bootstrap"
+    leave_out: Callable[[RowArray, np.ndarray], Values] | None = None
     observation: str = ""
 
     @property

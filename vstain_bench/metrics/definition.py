@@ -3,7 +3,6 @@
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from typing import Literal
 
 import numpy as np
 import torch
@@ -41,11 +40,18 @@ def build(name: str, params: Mapping[str, object] | None = None) -> Metric:
 
 
 def mean_of_tiles(rows: RowArray) -> float:
-    """Return the mean of the finite per-tile values in the first column, shape (n, 1)."""
+    """Return the mean of the per-tile values in the first column, shape (n, 1).
+
+    An infinite value is left out (the table counts it); a missing one (NaN) leaves the mean undefined, since a mean
+    over fewer tiles than were asked for is another number.
+    """
+    missing = int(np.isnan(rows).sum())
+    if missing:
+        raise Undefined(f"{missing} of {len(rows)} tiles have no value")
     finite = rows[np.isfinite(rows)]
     if finite.size == 0:
         raise Undefined("no tile has a finite value")
-    return math.fsum(finite.tolist()) / finite.size
+    return math.fsum(finite.tolist()) / len(finite)
 
 
 def first_column(rows: RowArray) -> Values:
@@ -112,7 +118,7 @@ def set_metric(
     minimum_side: int = 1,
     minimum_tiles: int = 2,
     observation: str = "",
-    interval: Literal["bootstrap", "jackknife"] = "jackknife",
+    leave_out: Callable[[RowArray, np.ndarray], Values] | None = None,
 ) -> Metric:
     """Return a metric of whole sets of tiles: it has no value for a single tile."""
     return Metric(
@@ -133,7 +139,8 @@ def set_metric(
         minimum_side=minimum_side,
         minimum_tiles=minimum_tiles,
         observation=observation,
-        interval=interval,
+        interval="jackknife",
+        leave_out=leave_out,
     )
 
 

@@ -1,0 +1,65 @@
+"""What verbs print: JSON or a table on stdout."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from vstain_bench.reports.terminal import draw
+
+if TYPE_CHECKING:
+    from vstain_bench.results.table import Table
+    from vstain_bench.run import Preview
+
+
+def console() -> Console:
+    """Return a console on stdout: colours on a terminal only, never fewer than 40 columns."""
+    plain = Console(markup=False, highlight=False, emoji=False)
+    return plain if plain.width >= 40 else Console(markup=False, highlight=False, emoji=False, width=40)
+
+
+def print_json(content: object) -> None:
+    """Print strict JSON."""
+    sys.stdout.write(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=str) + "\n")
+
+
+def print_table(table: "Table") -> None:
+    """Print a run's table."""
+    draw(table, console(), labels=False)
+
+
+def print_records(records: Sequence[Mapping[str, object]]) -> None:
+    """Print records as blocks: the name and summary, then one line per further field that is not empty."""
+    out = console()
+    for record in records:
+        out.print(Text(str(record["name"]), style="bold"), Text(str(record.get("summary", ""))))
+        for key, value in record.items():
+            if key not in ("name", "summary") and value not in (None, "", []):
+                told = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+                out.print(Text(f"  {key + ':':<14}{told}"), soft_wrap=True)
+
+
+def print_preview(preview: "Preview") -> None:
+    """Print what a run would do."""
+    groups = "not known" if preview.groups is None else str(preview.groups)
+    facts = {
+        "tiles": str(preview.tiles),
+        "groups": groups,
+        "labels": ", ".join(preview.labels) or "none",
+        "models": ", ".join(preview.models),
+        "layout": preview.layout,
+        "metrics": ", ".join(preview.metrics),
+        "controls": f"on {preview.control_tiles} tiles",
+        "device": preview.device,
+        "run folder": preview.out,
+    }
+    out = console()
+    for name, value in facts.items():
+        out.print(Text(f"{name + ':':<12}{value}"))
+    for name, reason in preview.gaps.items():
+        out.print(Text(f"{name} would have no value: {reason}"))
+    for line in (*preview.warnings, *preview.notes):
+        out.print(Text(f"• {line}"))

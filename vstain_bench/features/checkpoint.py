@@ -1,0 +1,58 @@
+"""Weights from a file into a network: nothing is executed, no key is missing, none is left over in silence."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from vstain_bench.errors import MachineError
+
+Tensors = Mapping[str, torch.Tensor]
+
+
+def read_checkpoint(path: Path) -> Tensors:
+    """Return the named tensors of a ``.safetensors`` or torch file, on the CPU.
+
+    Torch files are unpickled with ``weights_only``: a file that contains code is refused, not run.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        content: object = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as fault:  # the parsers of damaged bytes raise nearly anything
+        reason = str(fault).partition("\n")[0][:200]
+        raise _refused(path, f"it cannot be read as weights ({type(fault).__name__}: {reason})") from fault
+    if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
+        raise _refused(path, "it holds something else than named tensors")
+    return content
+
+
+def fill(network: torch.nn.Module, tensors: Tensors, path: Path, device: torch.device) -> torch.nn.Module:
+    """Load tensors into a network, every key and shape exactly; return it on the device, ready for inference.
+
+    The network may be on the meta device: its parameters are then replaced, not copied into.
+    """
+    try:
+        network.load_state_dict(tensors, strict=True, assign=True)
+    except RuntimeError as fault:
+        lines = [line.strip() for line in str(fault).splitlines()[1:]]
+        raise _refused(
+            path, f"its keys or shapes do not fit {type(network).__name__}: {' '.join(lines)[:600]}"
+        ) from None
+    return network.requires_grad_(False).eval().to(device)
+
+
+def lay_out_channels_last(network: torch.nn.Module) -> torch.nn.Module:
+    """Store convolution weights with the channels last in memory, which is faster on CPUs and GPUs alike."""
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]  # torch lacks it
+
+
+def _refused(path: Path, found: str) -> MachineError:
+    return MachineError(
+        where=f"weights file {path}",
+        found=found,
+        expected="a torch or safetensors file with named tensors only, as its publisher released it",
+        next_step="Delete it and fetch it again, or check that it belongs to this network.",
+    )

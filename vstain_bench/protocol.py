@@ -1,0 +1,133 @@
+"""Protocols: named lists of metrics with their parameters, so that a paper's table can be computed again.
+
+A protocol is a TOML file with ``name``, ``summary`` and one ``[[metric]]`` per row of the table::
+
+    [[metric]]
+    name = "kid_subsets"
+    subsets = 20
+    size = 100
+"""
+
+import ast
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from vstain_bench.errors import UsageError
+from vstain_bench.metrics import METRICS, build
+from vstain_bench.registry import nearest
+from vstain_bench.types import Metric
+
+_CALL = re.compile(r"^(?P<name>[\w-]+)(?:\((?P<params>.*)\))?$")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A named list of metrics; ``explicit`` when the user named them one by one."""
+
+    name: str
+    summary: str
+    metrics: tuple[Metric, ...]
+    explicit: bool = False
+
+
+def names() -> list[str]:
+    """Return the names of the protocols that ship with the package."""
+    folder = resources.files("vstain_bench").joinpath("protocols")
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def read_protocol(text: str) -> Protocol:
+    """Return a protocol by name, or from a TOML file's path."""
+    path = Path(text)
+    if path.suffix == ".toml" and path.is_file():
+        content = path.read_text(encoding="utf-8")
+    elif text in names():
+        content = resources.files("vstain_bench").joinpath("protocols", f"{text}.toml").read_text(encoding="utf-8")
+    else:
+        raise UsageError(
+            where=f"--protocol {text}",
+            found="no such protocol or TOML file",
+            expected=f"one of {', '.join(names())}",
+            next_step=nearest(text, names()),
+        )
+    try:
+        parsed = tomllib.loads(content)
+    except tomllib.TOMLDecodeError as fault:
+        raise UsageError(where=f"--protocol {text}", found=f"not TOML: {fault}") from fault
+    return _from_mapping(parsed, text)
+
+
+def _from_mapping(parsed: Mapping[str, object], where: str) -> Protocol:
+    unknown = sorted(set(parsed) - {"name", "summary", "metric"})
+    entries = parsed.get("metric")
+    if unknown or not isinstance(entries, list) or not entries:
+        raise UsageError(
+            where=f"protocol {where}",
+            found=f"unknown keys {', '.join(unknown)}" if unknown else "no [[metric]]",
+            expected="name, summary and at least one [[metric]] with its name and parameters",
+        )
+    metrics = []
+    for entry in entries:
+        params = {key: value for key, value in entry.items() if key != "name"}
+        metrics.append(build(str(entry.get("name", "")), params))
+    return Protocol(str(parsed.get("name", where)), str(parsed.get("summary", "")), _distinct(metrics, where))
+
+
+def parse_metrics(text: str) -> Protocol:
+    """Return the protocol of a command-line list such as ``ssim,kid_subsets(size=100, subsets=20)``."""
+    metrics = []
+    for part in _split(text):
+        match = _CALL.match(part)
+        if not match:
+            raise UsageError(
+                where=f"--metrics '{part}'",
+                found="not a metric",
+                expected="NAME or NAME(parameter=value, ...)",
+                next_step=nearest(part, METRICS.names()),
+            )
+        metrics.append(build(match["name"], _params(match["params"] or "", part)))
+    return Protocol("custom", "chosen on the command line", _distinct(metrics, "--metrics"), explicit=True)
+
+
+def _split(text: str) -> list[str]:
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _params(text: str, part: str) -> dict[str, object]:
+    params: dict[str, object] = {}
+    for assignment in filter(None, (piece.strip() for piece in text.split(","))):
+        key, equals, value = (piece.strip() for piece in assignment.partition("="))
+        if not equals:
+            raise UsageError(where=f"--metrics '{part}'", found=f"'{assignment}'", expected="parameter=value")
+        try:
+            params[key] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            params[key] = value
+    return params
+
+
+def _distinct(metrics: list[Metric], where: str) -> tuple[Metric, ...]:
+    if not metrics:
+        raise UsageError(where=where, found="no metric", expected=f"some of {', '.join(METRICS.names())}")
+    seen: set[str] = set()
+    for metric in metrics:
+        if metric.name in seen:
+            raise UsageError(
+                where=where,
+                found=f"'{metric.name}' occurs twice",
+                expected="every metric once",
+                next_step="Make two runs to compare parameters of one metric.",
+            )
+        seen.add(metric.name)
+    return tuple(metrics)

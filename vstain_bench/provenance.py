@@ -1,0 +1,37 @@
+"""Where a result comes from: versions, machine, weights. Volatile facts for run.json, never for results.json."""
+
+import importlib.metadata
+import os
+import platform
+import sys
+
+PACKAGES = (
+    "torch", "torchvision", "torch-fidelity", "lpips", "timm", "numpy", "scipy", "pandas", "pyarrow", "pillow",
+    "tifffile", "imagecodecs", "vstain-bench",
+)  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Return the installed version of Python and of every package that can move a number."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def machine() -> dict[str, object]:
+    """Return what the run runs on."""
+    return {
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "host": platform.node(),
+    }
+
+
+def command() -> list[str]:
+    """Return the command line."""
+    return ["vstain-bench", *sys.argv[1:]]
