@@ -4,7 +4,6 @@ What is tested with them is the definition around a network and the agreement wi
 published values need the published files.
 """
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -15,7 +14,7 @@ import torch
 
 from vstain_bench.features import inception
 from vstain_bench.features.torchvision_schema import prepare_torchvision
-from vstain_bench.features.weights import ALEXNET, INCEPTION, VGG16, WEIGHTS, WeightsStore, use_store
+from vstain_bench.features.weights import ALEXNET, INCEPTION, VGG16, WEIGHTS, WeightsStore, digest, use_store
 
 prepare_torchvision()
 
@@ -55,20 +54,30 @@ def trunk_values(name: str) -> dict[str, torch.Tensor]:
 
 def register(patch: pytest.MonkeyPatch, name: str, path: Path) -> None:
     """Let the registry know this file's content as the published one."""
-    content = path.read_bytes()
-    known = replace(WEIGHTS[name], size=len(content), sha256=hashlib.sha256(content).hexdigest())
+    known = replace(WEIGHTS[name], size=path.stat().st_size, sha256=digest(path))
     patch.setitem(WEIGHTS._items, name, known)
 
 
-@pytest.fixture(scope="session")
-def seeded_weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of the seeded files, in use as the store for the whole session."""
-    folder = tmp_path_factory.mktemp("weights")
-    values = {INCEPTION: inception_values(), ALEXNET: trunk_values("alexnet"), VGG16: trunk_values("vgg16")}
-    with pytest.MonkeyPatch.context() as patch:
+_files: dict[str, Path] = {}
+
+
+def seeded_files(factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return the seeded files by the name of what they stand for, written once per session."""
+    if not _files:
+        folder = factory.mktemp("weights")
+        values = {INCEPTION: inception_values(), ALEXNET: trunk_values("alexnet"), VGG16: trunk_values("vgg16")}
         for name, tensors in values.items():
-            path = folder / WEIGHTS[name].file
-            torch.save(tensors, path)
-            register(patch, name, path)
-        with use_store(WeightsStore(folder, offline=True)):
-            yield folder
+            torch.save(tensors, folder / WEIGHTS[name].file)
+            _files[name] = folder / WEIGHTS[name].file
+    return _files
+
+
+@pytest.fixture
+def seeded_weights(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of the seeded files, in use as the store for one test; elsewhere the published ones stay known."""
+    files = seeded_files(tmp_path_factory)
+    for name, path in files.items():
+        register(monkeypatch, name, path)
+    folder = files[INCEPTION].parent
+    with use_store(WeightsStore(folder, offline=True)):
+        yield folder

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.features.seeded_weights import trunk_values
+from tests.features.seeded_weights import register, trunk_values
 from vstain_bench.errors import MachineError
 from vstain_bench.features import weights
 from vstain_bench.features.weights import WeightsStore, WeightsUnavailable, use_store
@@ -158,8 +158,6 @@ def test_missing_weights_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_keys_must_fit_exactly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, torch.Tensor | None], message: str
 ) -> None:
-    from tests.features.seeded_weights import register
-
     values = {key: value for key, value in (trunk_values("alexnet") | change).items() if value is not None}
     path = tmp_path / weights.WEIGHTS[weights.ALEXNET].file
     torch.save(values, path)

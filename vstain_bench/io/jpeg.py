@@ -7,6 +7,8 @@ coded data that stop early and are followed by a well-formed end.
 
 import io
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from PIL.JpegImagePlugin import JpegImageFile
@@ -19,7 +21,7 @@ SIGNATURE = b"\xff\xd8\xff"
 SCAN_LIMIT = 256
 """Scans in one file; a progressive image has about ten, and each one costs a pass over all coefficients."""
 
-_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+_START_OF_SCAN, _END_OF_IMAGE, _COMMENT = 0xDA, 0xD9, 0xFE
 _BARE = frozenset((0x01, 0xD8, *range(0xD0, 0xD8)))
 """Markers without a length: TEM, SOI, RST0 to RST7."""
 _FRAMES = frozenset((0xC0, 0xC1, 0xC2, 0xC9, 0xCA))
@@ -33,6 +35,30 @@ _NOT_CODED = re.compile(rb"\xff[^\x00\xd0-\xd7]")
 """What cannot stand in coded data; a literal first byte keeps the search fast."""
 
 
+@dataclass(frozen=True)
+class _Segment:
+    """One marker segment: its body, and where it ends with the coded data that may follow it."""
+
+    marker: int
+    start: int
+    end: int
+    body: bytes
+
+    @property
+    def coded(self) -> int:
+        """Bytes of coded data after the body."""
+        return self.end - self.start - 4 - len(self.body) if self.marker == _START_OF_SCAN else 0
+
+    @property
+    def is_metadata(self) -> bool:
+        return 0xE0 <= self.marker <= 0xEF or self.marker == _COMMENT
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether a decoder needs it: JFIF and Adobe segments say which colours are stored."""
+        return not self.is_metadata or self.body.startswith((b"JFIF\0", b"Adobe"))
+
+
 def read_header(content: Content, policy: DecodePolicy) -> Header:
     """Return the header after a walk over all segments up to the end-of-image marker.
 
@@ -40,43 +66,26 @@ def read_header(content: Content, policy: DecodePolicy) -> Header:
         DecodeError: truncated, damaged, of a process other than 8-bit DCT, or with more metadata than any tile has.
     """
     data = content.read(0, content.size)
-    frame, icc_parts, spans = b"", [], [(0, 2)]
-    orientation, adobe, metadata, scans, coded, marker_of_frame = 1, None, 0, 0, 0, 0
-    marker, start, end = _segment(content, data, 2)
-    while marker != _END_OF_IMAGE:
-        body, keep = data[start + 4 : end], True
-        if marker in _FRAMES and not frame:
-            frame, marker_of_frame = body, marker
-        elif marker in _FRAMES or marker in _OTHER_FRAMES:
-            content.refuse("a JPEG of a lossless, hierarchical or repeated frame")
-        elif marker == _START_OF_SCAN:
-            scans += 1
-            scan_start, end = end, _end_of_scan(content, data, end)
-            coded += end - scan_start
-        elif 0xE0 <= marker <= 0xEF or marker == 0xFE:
-            keep = body.startswith((b"JFIF\0", b"Adobe"))
-            metadata += len(body)
-            if marker == 0xE1 and body.startswith(b"Exif\0"):
-                orientation = exif_orientation(body[6:])
-            elif marker == 0xE2 and body.startswith(b"ICC_PROFILE\0"):
-                icc_parts.append((body[12:13], body[14:]))
-            elif marker == 0xEE and body.startswith(b"Adobe") and len(body) > 11:
-                adobe = body[11]
-        if keep:
-            spans.append((start, end))
-        if metadata > METADATA_LIMIT or scans > SCAN_LIMIT:
-            content.refuse(
-                f"more than {METADATA_LIMIT >> 20} MiB of metadata or {SCAN_LIMIT} scans in one JPEG",
-                next_step="Save it again without metadata.",
-            )
-        marker, start, end = _segment(content, data, end)
-    if not frame or not scans:
+    segments = list(_segments(content, data))
+    scans = [segment for segment in segments if segment.marker == _START_OF_SCAN]
+    metadata = [segment for segment in segments if segment.is_metadata]
+    if len(scans) > SCAN_LIMIT or sum(len(segment.body) for segment in metadata) > METADATA_LIMIT:
+        content.refuse(
+            f"more than {METADATA_LIMIT >> 20} MiB of metadata or {SCAN_LIMIT} scans in one JPEG",
+            next_step="Save it again without metadata.",
+        )
+    frames = [segment for segment in segments if segment.marker in _FRAMES | _OTHER_FRAMES]
+    if not frames or not scans:
         content.damaged("a JPEG without image data")
-    width, height, channels, colour = _frame(content, frame, adobe)
-    huffman = marker_of_frame not in _ARITHMETIC
-    if huffman and width * height <= policy.max_pixels and (width // 8) * (height // 8) > 8 * coded:
+    if len(frames) > 1 or frames[0].marker in _OTHER_FRAMES:
+        content.refuse("a JPEG of a lossless, hierarchical or repeated frame", next_step="Save it as PNG.")
+    orientation, icc, adobe = _metadata(metadata)
+    width, height, channels, colour = _frame(content, frames[0].body, adobe)
+    coded = sum(segment.coded for segment in scans)
+    blocks = 0 if frames[0].marker in _ARITHMETIC else (width // 8) * (height // 8)
+    if width * height <= policy.max_pixels and blocks > 8 * coded:
         content.truncated(f"{coded} bytes of image data, which cannot hold {width} × {height} pixels")
-    trailing = len(data[end:].strip(b"\0"))
+    trailing = len(data[segments[-1].end :].strip(b"\0"))
     return Header(
         format="jpeg",
         width=width,
@@ -86,9 +95,9 @@ def read_header(content: Content, policy: DecodePolicy) -> Header:
         bits=8,
         lossy=True,
         orientation=orientation,
-        icc=b"".join(part for _, part in sorted(icc_parts)) or None,
+        icc=icc,
         page=policy.page or 0,
-        spans=(*spans, (start, end)),
+        spans=((0, 2), *((segment.start, segment.end) for segment in segments if segment.is_needed)),
         notes=(f"{trailing} bytes after the end of the image are ignored",) if trailing else (),
     )
 
@@ -102,20 +111,39 @@ def decode(content: Content, header: Header) -> Samples:
     return Samples(values, header.colour, header.alpha, peak=255)
 
 
-def _segment(content: Content, data: bytes, position: int) -> tuple[int, int, int]:
-    """Return marker, start and end of the next segment; stray bytes before it are skipped as decoders do."""
-    found = _NEXT_MARKER.search(data, position)
-    if found is None:
-        content.truncated(f"the JPEG ends after {content.size} bytes without its end-of-image marker")
-    marker, end = found.group(1)[0], found.end()
-    if marker in _BARE or marker == _END_OF_IMAGE:
-        return marker, end - 2, end
-    length = int.from_bytes(data[end : end + 2], "big")
-    if end + max(length, 2) > len(data):
-        content.truncated(f"the JPEG ends after {content.size} bytes, inside a segment")
-    if length < 2:
-        content.damaged("a JPEG segment of impossible length")
-    return marker, end - 2, end + length
+def _segments(content: Content, data: bytes) -> Iterator[_Segment]:
+    """Yield every segment after the start of the image; stray bytes between them are skipped, as decoders do."""
+    marker, position = 0, 2
+    while marker != _END_OF_IMAGE:
+        found = _NEXT_MARKER.search(data, position)
+        if found is None:
+            content.truncated(f"the JPEG ends after {content.size} bytes without its end-of-image marker")
+        marker, position = found.group(1)[0], found.end()
+        start, body = position - 2, b""
+        if marker not in _BARE and marker != _END_OF_IMAGE:
+            length = int.from_bytes(data[position : position + 2], "big")
+            if position + max(length, 2) > len(data):
+                content.truncated(f"the JPEG ends after {content.size} bytes, inside a segment")
+            if length < 2:
+                content.damaged("a JPEG segment of impossible length")
+            body = data[position + 2 : position + length]
+            position += length
+        if marker == _START_OF_SCAN:
+            position = _end_of_scan(content, data, position)
+        yield _Segment(marker, start, position, body)
+
+
+def _metadata(segments: list[_Segment]) -> tuple[int, bytes | None, int | None]:
+    """Return orientation, colour profile and Adobe's colour transform."""
+    orientation, adobe, icc_parts = 1, None, []
+    for segment in segments:
+        if segment.marker == 0xE1 and segment.body.startswith(b"Exif\0"):
+            orientation = exif_orientation(segment.body[6:])
+        elif segment.marker == 0xE2 and segment.body.startswith(b"ICC_PROFILE\0"):
+            icc_parts.append((segment.body[12:13], segment.body[14:]))
+        elif segment.marker == 0xEE and segment.body.startswith(b"Adobe") and len(segment.body) > 11:
+            adobe = segment.body[11]
+    return orientation, b"".join(part for _, part in sorted(icc_parts)) or None, adobe
 
 
 def _end_of_scan(content: Content, data: bytes, position: int) -> int:

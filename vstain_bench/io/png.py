@@ -9,6 +9,7 @@ import string
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import imagecodecs
 import numpy as np
@@ -29,7 +30,21 @@ _COLOURS: dict[int, tuple[Colour, int, tuple[int, ...]]] = {
 """Colour type: meaning, channels, allowed bit depths (table 12 of the standard)."""
 _DEFLATE_RATIO = 1032
 """No deflate stream unpacks to more times its length (zlib's technical details)."""
+_CRITICAL = frozenset((b"IHDR", b"PLTE", b"IDAT", b"IEND"))
 _LETTERS = frozenset(string.ascii_letters.encode())
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """One chunk: where it starts, its type, and the length of its body."""
+
+    start: int
+    kind: bytes
+    length: int
+
+    @property
+    def end(self) -> int:
+        return self.start + self.length + 12
 
 
 def read_header(content: Content, policy: DecodePolicy) -> Header:
@@ -39,44 +54,23 @@ def read_header(content: Content, policy: DecodePolicy) -> Header:
         DecodeError: truncated, damaged, animated, or with more metadata than any tile has.
     """
     width, height, bits, colour, channels = _image_header(content)
-    spans = [(0, len(SIGNATURE))]
-    seen: set[bytes] = set()
-    transparent_colour = False
-    orientation, icc, notes, metadata = 1, None, [], 0
-    end = packed = 0
-    for start, kind, length in _chunks(content):
-        end = start + length + 12
-        if kind in (b"IHDR", b"IDAT", b"IEND") or (kind in (b"PLTE", b"tRNS") and b"IDAT" not in seen):
-            joins = spans[-1][1] == start
-            spans[-1 if joins else len(spans) :] = [(spans[-1][0] if joins else start, end)]
-            transparent_colour |= kind == b"tRNS"
-            packed += length if kind == b"IDAT" else 0
-        elif kind in (b"acTL", b"fcTL", b"fdAT"):
-            content.refuse("an animated PNG", next_step="Save one frame of it as PNG.")
-        elif kind != b"PLTE" and not kind[0] & 0x20:
-            content.damaged(f"an unknown critical chunk '{kind.decode()}'")
-        else:
-            unpacked = _unpacked(content, start + 8, kind, length)
-            metadata += max(length, len(unpacked))
-            if kind == b"eXIf":
-                orientation = exif_orientation(unpacked.removeprefix(b"Exif\0\0"))
-            elif kind == b"iCCP":
-                icc = unpacked
-            elif kind == b"cICP" and unpacked[:2] != b"\x01\x0d":
-                notes.append(f"colour space by cICP chunk ({unpacked.hex(' ')}) is not applied")
-        if metadata > METADATA_LIMIT:
-            content.refuse(
-                f"more than {METADATA_LIMIT >> 20} MiB of text, EXIF or colour profile in chunk '{kind.decode()}'",
-                next_step="Save it again without metadata.",
-            )
-        seen.add(kind)
-    if b"IDAT" not in seen or (colour == "palette" and b"PLTE" not in seen):
-        content.damaged("no image data" if b"IDAT" not in seen else "a palette image without its palette")
+    chunks = list(_chunks(content))
+    kinds = [chunk.kind for chunk in chunks]
+    if {b"acTL", b"fcTL", b"fdAT"} & set(kinds):
+        content.refuse("an animated PNG", next_step="Save one frame of it as PNG.")
+    unknown = [kind for kind in kinds if not kind[0] & 0x20 and kind not in _CRITICAL]
+    if unknown:
+        content.damaged(f"an unknown critical chunk '{unknown[0].decode()}'")
+    if b"IDAT" not in kinds or (colour == "palette" and b"PLTE" not in kinds):
+        content.damaged("no image data" if b"IDAT" not in kinds else "a palette image without its palette")
+    packed = sum(chunk.length for chunk in chunks if chunk.kind == b"IDAT")
     needed = width * height * channels * bits // 8
     if width * height <= policy.max_pixels and needed > packed * _DEFLATE_RATIO:
         content.truncated(f"{packed} bytes of image data, which cannot hold {width} × {height} pixels")
-    if content.size > end:
-        notes.append(f"{content.size - end} bytes after the end of the image are ignored")
+    has_transparent_colour = b"tRNS" in kinds[: kinds.index(b"IDAT")]
+    orientation, icc, notes = _metadata(content, chunks)
+    if content.size > chunks[-1].end:
+        notes.append(f"{content.size - chunks[-1].end} bytes after the end of the image are ignored")
     return Header(
         format="png",
         width=width,
@@ -85,11 +79,11 @@ def read_header(content: Content, policy: DecodePolicy) -> Header:
         channels=channels,
         bits=bits,
         lossy=False,
-        alpha="straight" if transparent_colour or channels in (2, 4) else "none",
+        alpha="straight" if has_transparent_colour or channels in (2, 4) else "none",
         orientation=orientation,
         icc=icc,
         page=policy.page or 0,
-        spans=tuple(spans),
+        spans=_pixel_spans(chunks, kinds.index(b"IDAT")),
         notes=tuple(notes),
     )
 
@@ -98,10 +92,10 @@ def decode(content: Content, header: Header) -> Samples:
     """Return the samples, shape (h, w, c): uint8, or uint16 for 16 bits; all checksums are verified first."""
     data = content.read(0, content.size)
     view = memoryview(data)
-    for start, kind, length in _chunks(content):
-        body_end = start + 8 + length
-        if zlib.crc32(view[start + 4 : body_end]) != int.from_bytes(view[body_end : body_end + 4], "big"):
-            content.damaged(f"a wrong checksum in chunk '{kind.decode()}'")
+    for chunk in _chunks(content):
+        checksum = int.from_bytes(view[chunk.end - 4 : chunk.end], "big")
+        if zlib.crc32(view[chunk.start + 4 : chunk.end - 4]) != checksum:
+            content.damaged(f"a wrong checksum in chunk '{chunk.kind.decode()}'")
     with content.foreign_code("decoding the PNG data"):
         if header.bits == 16:
             return _decode_16_bit(content, header, header.pixel_bytes(data))
@@ -139,8 +133,8 @@ def _image_header(content: Content) -> tuple[int, int, int, Colour, int]:
     return width, height, bits, colour, channels
 
 
-def _chunks(content: Content) -> Iterator[tuple[int, bytes, int]]:
-    """Yield offset, type and length of every chunk; the last one is IEND."""
+def _chunks(content: Content) -> Iterator[_Chunk]:
+    """Yield every chunk; the last one is IEND."""
     start, kind = len(SIGNATURE), b""
     while kind != b"IEND":
         head = content.read(start, 8)
@@ -149,31 +143,66 @@ def _chunks(content: Content) -> Iterator[tuple[int, bytes, int]]:
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
         if not _LETTERS.issuperset(kind):
             content.damaged(f"no PNG chunk at byte {start}")
-        if start + length + 12 > content.size:
+        chunk = _Chunk(start, kind, length)
+        if chunk.end > content.size:
             content.truncated(
-                f"the PNG ends after {content.size} bytes, inside a '{kind.decode()}' chunk that needs "
-                f"{start + length + 12}"
+                f"the PNG ends after {content.size} bytes, inside a '{kind.decode()}' chunk that needs {chunk.end}"
             )
-        yield start, kind, length
-        start += length + 12
+        yield chunk
+        start = chunk.end
 
 
-def _unpacked(content: Content, start: int, kind: bytes, length: int) -> bytes:
+def _pixel_spans(chunks: list[_Chunk], first_data: int) -> tuple[tuple[int, int], ...]:
+    """Return the byte ranges of the signature and of the chunks that make pixels, neighbours joined."""
+    spans = [(0, len(SIGNATURE))]
+    for index, chunk in enumerate(chunks):
+        if chunk.kind in (b"IHDR", b"IDAT", b"IEND") or (chunk.kind in (b"PLTE", b"tRNS") and index < first_data):
+            if spans[-1][1] == chunk.start:
+                spans[-1] = (spans[-1][0], chunk.end)
+            else:
+                spans.append((chunk.start, chunk.end))
+    return tuple(spans)
+
+
+def _metadata(content: Content, chunks: list[_Chunk]) -> tuple[int, bytes | None, list[str]]:
+    """Return orientation, colour profile and notes; metadata of a size that no tile has is refused."""
+    orientation, icc, notes, total = 1, None, list[str](), 0
+    for chunk in chunks:
+        if chunk.kind in _CRITICAL:
+            continue
+        unpacked = _unpacked(content, chunk)
+        total += max(chunk.length, len(unpacked))
+        if total > METADATA_LIMIT:
+            content.refuse(
+                f"more than {METADATA_LIMIT >> 20} MiB of text, EXIF or colour profile, "
+                f"reached in chunk '{chunk.kind.decode()}'",
+                next_step="Save it again without metadata.",
+            )
+        if chunk.kind == b"eXIf":
+            orientation = exif_orientation(unpacked.removeprefix(b"Exif\0\0"))
+        elif chunk.kind == b"iCCP":
+            icc = unpacked
+        elif chunk.kind == b"cICP" and unpacked[:2] != b"\x01\x0d":  # BT.709 primaries, sRGB curve
+            notes.append(f"colour space by cICP chunk ({unpacked.hex(' ')}) is not applied")
+    return orientation, icc, notes
+
+
+def _unpacked(content: Content, chunk: _Chunk) -> bytes:
     """Return the body of a metadata chunk that is needed or may hide its size; packed ones up to just past the limit.
 
     Text is unpacked only to see that it is no bomb; plain text is not read at all.
     """
-    if length > METADATA_LIMIT or kind not in (b"iCCP", b"zTXt", b"iTXt", b"eXIf", b"cICP"):
+    if chunk.length > METADATA_LIMIT or chunk.kind not in (b"iCCP", b"zTXt", b"iTXt", b"eXIf", b"cICP"):
         return b""
-    body = content.read(start, length)
-    if kind in (b"eXIf", b"cICP"):
+    body = content.read(chunk.start + 8, chunk.length)
+    if chunk.kind in (b"eXIf", b"cICP"):
         return body
-    packed = body.partition(b"\0")[2][1:]  # after the keyword: the compression method, then the stream
-    if kind == b"iTXt":  # after the keyword: flag, method, language, translated keyword
-        flag, rest = body.partition(b"\0")[2][:1], body.partition(b"\0")[2][2:]
-        if flag != b"\1":
+    rest = body.partition(b"\0")[2]  # after the keyword: the compression method, then the stream
+    packed = rest[1:]
+    if chunk.kind == b"iTXt":  # after the keyword: flag, method, language, translated keyword
+        if rest[:1] != b"\1":
             return b""
-        packed = rest.split(b"\0", 2)[-1]
+        packed = rest[2:].split(b"\0", 2)[-1]
     try:
         return zlib.decompressobj().decompress(packed, METADATA_LIMIT + 1)
     except zlib.error:

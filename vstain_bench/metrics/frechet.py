@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from scipy import linalg
 
 from vstain_bench.errors import Undefined
 from vstain_bench.features.definition import build_encoder
@@ -106,12 +107,12 @@ def _assemble(difference: Vector, traces: float, cross: float) -> float:
 def _trace_of_root(first: Matrix, second: Matrix) -> float:
     """Return tr (first second)^(1/2) of two covariances, shape (d, d)."""
     try:
-        root = np.linalg.cholesky(first)
-    except np.linalg.LinAlgError:  # features that never vary, or depend on each other
-        values, vectors = np.linalg.eigh(first)
-        kept = values > len(values) * np.finfo(np.float64).eps * values[-1]
-        root = vectors[:, kept] * np.sqrt(values[kept])
-    values = np.linalg.eigvalsh(root.T @ second @ root)
+        values = linalg.eigvalsh(second, first, type=2)  # of L' second L with first = L L'
+    except linalg.LinAlgError:  # features that never vary, or depend on each other
+        variances, directions = np.linalg.eigh(first)
+        kept = variances > len(variances) * np.finfo(np.float64).eps * variances[-1]
+        root = directions[:, kept] * np.sqrt(variances[kept])
+        values = np.linalg.eigvalsh(root.T @ second @ root)
     return float(np.sqrt(values.clip(min=0)).sum())
 
 

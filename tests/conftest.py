@@ -1,0 +1,55 @@
+"""What tests share: small synthetic tiles, seeded weights in place of the published ones, and the real tiles' place."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.features.seeded_weights import seeded_weights
+from vstain_bench.phantom import PhantomSet, write_phantom
+
+__all__ = ["seeded_weights"]
+
+REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+torch.set_num_threads(1)  # results are fixed per number of threads
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test asks the network for weights, and none finds the user's own."""
+    monkeypatch.setenv("VSTAIN_BENCH_OFFLINE", "1")
+    monkeypatch.setenv("VSTAIN_BENCH_WEIGHTS", str(tmp_path_factory.getbasetemp() / "no-weights"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path_factory.getbasetemp() / "no-torch-home"))
+
+
+@pytest.fixture(scope="session")
+def phantom(tmp_path_factory: pytest.TempPathFactory) -> PhantomSet:
+    """Twelve tiles of 64 px of three patients, with two simulated models; read only."""
+    folder = tmp_path_factory.mktemp("phantom")
+    written = write_phantom(folder, groups=3, tiles_per_group=4, size=64, seed=3)
+    for path in folder.rglob("*.png"):
+        path.chmod(0o444)
+    return written
+
+
+@pytest.fixture
+def phantom_copy(phantom: PhantomSet, tmp_path: Path) -> PhantomSet:
+    """The same tiles in a folder that a test may damage."""
+    folder = tmp_path / "tiles"
+    shutil.copytree(phantom.folder, folder)
+    for path in folder.rglob("*.png"):
+        path.chmod(0o644)
+    models = {name: folder / "models" / name for name in phantom.models}
+    return PhantomSet(folder, folder / "HE", folder / "IHC", models, folder / "tiles.csv", phantom.tiles)
+
+
+@pytest.fixture
+def bci_pairs() -> Path:
+    """The folder of four real BCI pairs; the test is skipped where it is absent."""
+    folder = REAL_DATA / "bci_pairs"
+    if not folder.is_dir():
+        pytest.skip(f"the real tiles are not here ({os.path.relpath(folder)}); their licence keeps them out")
+    return folder
