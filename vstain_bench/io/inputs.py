@@ -61,9 +61,7 @@ def choose_layout(config: RunConfig) -> Layout:
     return LAYOUTS["parallel"]
 
 
-def read_inputs(
-    config: RunConfig, *, deep: bool = False, progress: Callable[[int, int], None] | None = None
-) -> Inputs:
+def read_inputs(config: RunConfig, *, deep: bool = False, progress: Callable[[int, int], None] | None = None) -> Inputs:
     """Pair and audit the tiles of a configuration; problems stay in the audit, nothing is refused yet."""
     if not config.generated and config.manifest is None:
         raise UsageError(where="GENERATED", found="no folder", expected="at least one folder of generated tiles")

@@ -18,7 +18,7 @@ _CITATION = "Peak signal-to-noise ratio as in Wang, Bovik, Sheikh, Simoncelli 20
 
 def _squared_error(batch: Batch) -> Rows:
     return batch.derive(
-        _SQUARED_ERROR, lambda both: tile_means((both.side("generated") - both.side("real")).double().square())
+        _SQUARED_ERROR, lambda both: tile_means((both.side("generated").double() - both.side("real").double()).square())
     )
 
 

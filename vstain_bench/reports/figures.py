@@ -123,11 +123,11 @@ def spread_dots(places: Sequence[float]) -> tuple[Dot, ...]:
 
 
 def distributions(table: Table, values: Values) -> list[Figure]:
-    """Return one figure per metric that has a value."""
+    """Return one figure per metric that has a value; metrics of whole sets, which are small figures, stand last."""
     number = sum(len(each) for each in values.values())
     dotted = table.inputs.tiles <= MOST_TILES and number <= MOST_DOTS
     figures = [_figure(table, column, values, dotted) for column in columns(table)]
-    return [figure for figure in figures if figure is not None]
+    return sorted((figure for figure in figures if figure is not None), key=lambda figure: not figure.per_tile)
 
 
 def _figure(table: Table, column: Column, values: Values, dotted: bool) -> Figure | None:

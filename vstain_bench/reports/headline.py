@@ -51,10 +51,17 @@ def _leaders(table: Table) -> Markup:
         where = "the only metric that ranks" if len(ranked) == 1 else f"each of {len(ranked)} metrics"
         shared = Markup(", shared with others on some") if len(order) > 1 else Markup("")
         return Markup("{} has the best value on {}{}.").format(_name(order[0]), where, shared)
-    first = Markup("{} has the best value on {} of {} metrics").format(_name(order[0]), counts[order[0]], len(ranked))
-    rest = [Markup("{} on {}").format(_name(model), counts[model]) for model in order[1:MOST_NAMED]]
-    more = Markup(", {} others on fewer").format(len(order) - MOST_NAMED) if len(order) > MOST_NAMED else Markup("")
-    return Markup(", ").join([first, *rest]) + more + Markup(".")
+    by_count: dict[int, list[Markup]] = {}
+    for model in order[:MOST_NAMED]:
+        by_count.setdefault(counts[model], []).append(_name(model))
+    parts = []
+    for count, names in by_count.items():
+        verb = "" if parts else (" has the best value" if len(names) == 1 else " have the best value")
+        share = f"{count} of {len(ranked)} metrics" if not parts else str(count)
+        parts.append(Markup("{}{} on {}{}").format(_listed(names), verb, share, " each" if len(names) > 1 else ""))
+    if len(order) > MOST_NAMED:
+        parts.append(Markup("{} others on no more").format(len(order) - MOST_NAMED))
+    return Markup("; ").join(parts) + Markup(".")
 
 
 def _controls(table: Table) -> Markup:
@@ -70,7 +77,7 @@ def _controls(table: Table) -> Markup:
         each = _name(table.models[0]) if len(table.models) == 1 else Markup("Every model")
         return Markup("{} beats every control on every metric they share.").format(each)
     if len(failing) > MOST_NAMED:
-        return Markup("{} of {} models are no better than a trivial control on at least one metric (†).").format(
+        return Markup("{} of {} models are matched or beaten by a trivial control on at least one metric (†).").format(
             len(failing), len(table.models)
         )
     by_metrics: dict[tuple[str, ...], list[Markup]] = {}
@@ -80,4 +87,8 @@ def _controls(table: Table) -> Markup:
         Markup("{} on {}").format(_listed(models), _metrics(names, len(metrics)))
         for names, models in by_metrics.items()
     ]
-    return Markup("No better than a trivial control: {}.").format(Markup("; ").join(parts))
+    if len(table.models) == 1:
+        (names,) = failing.values()
+        share = _metrics(names, len(metrics))
+        return Markup("{} is matched or beaten by a trivial control on {}.").format(_name(table.models[0]), share)
+    return Markup("Matched or beaten by a trivial control: {}.").format(Markup("; ").join(parts))

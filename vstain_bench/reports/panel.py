@@ -5,7 +5,7 @@ import csv
 import io
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -133,9 +133,7 @@ def make_panel(folder: RunFolder, table: Table, values: TileValues, digits: Mapp
 
 
 def _told(values: TileValues, model: str, tile: str, digits: Mapping[str, int]) -> tuple[tuple[str, str], ...]:
-    found = [
-        (metric, each[tile]) for (owner, metric), each in values.items() if owner == model and tile in each
-    ]
+    found = [(metric, each[tile]) for (owner, metric), each in values.items() if owner == model and tile in each]
     return tuple(
         (metric, "∞" if math.isinf(value) else "–" if math.isnan(value) else f"{value:.{digits.get(metric, 3)}f}")
         for metric, value in found
@@ -150,7 +148,11 @@ def _exhibit(
     told: tuple[tuple[str, str], ...],
     policy: "DecodePolicy",
 ) -> Exhibit:
-    sides = {"H&E": pair.get("source", ""), "real IHC": pair.get("real", ""), "generated": pair.get(f"generated:{model}", "")}
+    sides = {
+        "H&E": pair.get("source", ""),
+        "real IHC": pair.get("real", ""),
+        "generated": pair.get(f"generated:{model}", ""),
+    }
     pictures, decoded = [], {}
     for title, where in sides.items():
         pixels, missing = _read(where, policy)
@@ -245,7 +247,8 @@ def _colour_table() -> "np.ndarray":
     stops = np.array([[int(colour[start : start + 2], 16) for start in (1, 3, 5)] for colour in COLOURS], float)
     places = np.linspace(0, len(COLOURS) - 1, 256)
     channels = [np.interp(places, np.arange(len(COLOURS)), stops[:, channel]) for channel in range(3)]
-    return np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+    table: np.ndarray = np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+    return table
 
 
 def _difference(tile: str, real: "Pixels | None", generated: "Pixels | None") -> Picture:
