@@ -14,7 +14,8 @@ import torch
 from vstain_bench import __version__
 from vstain_bench.config import RunConfig
 from vstain_bench.errors import MachineError, UsageError
-from vstain_bench.features.weights import WeightsStore, use_store
+from vstain_bench.features import build_encoder
+from vstain_bench.features.weights import WeightsStore, digest, use_store
 from vstain_bench.io.inputs import Inputs, read_inputs, require_complete
 from vstain_bench.io.pairing import Problem
 from vstain_bench.journal import Journal
@@ -239,6 +240,7 @@ def _settings(config: RunConfig, inputs: Inputs, selection: Selection, device: t
         "metrics": [metric.signature for metric in selection.metrics],
         "unavailable": sorted(selection.gaps),
         "weights": dict(sorted(selection.weights.items())),
+        "encoders": _encoder_files(config),
         "decode": str(inputs.policy),
         "on_error": config.on_error,
         "controls": config.controls,
@@ -246,6 +248,12 @@ def _settings(config: RunConfig, inputs: Inputs, selection: Selection, device: t
         "device": device.type,
         "threads": torch.get_num_threads(),
     }
+
+
+def _encoder_files(config: RunConfig) -> dict[str, str]:
+    """Return the sha256 of every file of the user's own that an encoder reads."""
+    files = [path for spec in config.encoder for path in build_encoder(spec).files()]
+    return {str(path.resolve()): digest(path) for path in files}
 
 
 def _facts(
@@ -261,6 +269,7 @@ def _facts(
         "threads": torch.get_num_threads(),
         "seed": config.seed,
         "weights": dict(selection.weights),
+        "encoders": _encoder_files(config),
         "layout": inputs.layout.name,
         "notes": list(inputs.audit.notes),
     }

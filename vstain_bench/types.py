@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import ClassVar, Literal, Protocol, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -74,12 +74,22 @@ class View:
 
 
 class Encoder(Protocol):
-    """A network (or a file of its outputs) that turns each tile into one feature row."""
+    """A network (or a file of its outputs) that turns each tile into one feature row; inherit for the defaults.
+
+    ``needs`` names the known weight files without which it cannot run, ``minimum_side`` is the smallest side in px.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ()
+    minimum_side: ClassVar[int] = 1
 
     @property
     def signature(self) -> str:
         """Everything that can change the features, in short."""
         ...
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the user's own files that its features depend on."""
+        return ()
 
     def encode(self, view: View) -> Rows:
         """Return one feature row per tile of the view."""

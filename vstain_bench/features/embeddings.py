@@ -45,7 +45,7 @@ def _vectors(path: Path, content: str) -> Vectors:
 
 
 @dataclass(frozen=True)
-class EmbeddingsEncoder:
+class EmbeddingsEncoder(Encoder):
     """The stored embedding of each tile."""
 
     folder: Path
@@ -54,6 +54,10 @@ class EmbeddingsEncoder:
     def signature(self) -> str:
         """The content of ``real.npz``: models are comparable when they were measured against the same one."""
         return f"embeddings-{digest(self.folder / 'real.npz')[:12]}"
+
+    def files(self) -> tuple[Path, ...]:
+        """Return every file of embeddings."""
+        return tuple(sorted(self.folder.glob("*.npz")))
 
     def encode(self, view: View) -> Rows:
         """Return the embedding of each tile, shape (b, k), float32, on the device of the images.

@@ -120,7 +120,7 @@ def _network(path: Path, device: torch.device) -> torch.nn.Module:
 
 
 @dataclass(frozen=True)
-class InceptionEncoder:
+class InceptionEncoder(Encoder):
     """Pooled features of Inception v3, 2048 per tile, after one of the ways of resizing in ``RESIZES``."""
 
     resize: str = "clean"

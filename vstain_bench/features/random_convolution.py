@@ -55,7 +55,7 @@ def _filters(seed: int, device: torch.device) -> tuple[torch.Tensor, ...]:
 
 
 @dataclass(frozen=True)
-class RandomConvolutionEncoder:
+class RandomConvolutionEncoder(Encoder):
     """Mean and standard deviation of the responses to fixed random convolutions, 512 per tile."""
 
     seed: int = SEED

@@ -59,7 +59,7 @@ def _load(name: str, path: Path, content: str, device: torch.device) -> Loaded:
 
 
 @dataclass(frozen=True)
-class TimmEncoder:
+class TimmEncoder(Encoder):
     """Pooled features of a timm network."""
 
     name: str
@@ -69,6 +69,10 @@ class TimmEncoder:
     def signature(self) -> str:
         """The network's name and the content of its weight file."""
         return f"timm-{self.name}-{digest(self.path)[:12]}"
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the file of the network."""
+        return (self.path,)
 
     def encode(self, view: View) -> Rows:
         """Return the features of each tile, shape (b, k), float32.

@@ -42,7 +42,7 @@ def _module(path: Path, content: str, device: torch.device) -> torch.jit.ScriptM
 
 
 @dataclass(frozen=True)
-class TorchScriptEncoder:
+class TorchScriptEncoder(Encoder):
     """The features that a TorchScript module returns for each tile."""
 
     path: Path
@@ -52,6 +52,10 @@ class TorchScriptEncoder:
     def signature(self) -> str:
         """The file's content and the side; its name does not matter."""
         return f"torchscript-{digest(self.path)[:12]}-{self.side or 'native'}"
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the file of the network."""
+        return (self.path,)
 
     def encode(self, view: View) -> Rows:
         """Return the features of each tile, shape (b, k), float32.

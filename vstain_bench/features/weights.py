@@ -20,7 +20,6 @@ import platformdirs
 
 from vstain_bench.errors import MachineError
 from vstain_bench.registry import Registry
-from vstain_bench.types import Encoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -310,13 +309,3 @@ def use_store(store: WeightsStore) -> Iterator[WeightsStore]:
         yield store
     finally:
         _store.reset(token)
-
-
-def needs_of(encoder: Encoder) -> tuple[str, ...]:
-    """Return the names of the weight files an encoder needs: its ``needs``, if it has any."""
-    return tuple(getattr(encoder, "needs", ()))
-
-
-def minimum_side_of(encoder: Encoder) -> int:
-    """Return the smallest tile side in px that an encoder takes: its ``minimum_side``, 1 if it has none."""
-    return int(getattr(encoder, "minimum_side", 1))

@@ -28,7 +28,6 @@ from vstain_bench.errors import Undefined
 from vstain_bench.features.definition import build_encoder
 from vstain_bench.features.inception import InceptionEncoder
 from vstain_bench.features.random_convolution import RandomConvolutionEncoder
-from vstain_bench.features.weights import minimum_side_of, needs_of
 from vstain_bench.metrics.definition import METRICS, set_metric
 from vstain_bench.types import Batch, Encoder, Metric, RowArray, Rows, Values
 
@@ -174,9 +173,9 @@ def _metric(name: str, summary: str, encoder: Encoder, citation: str) -> Metric:
         score=_score,
         citation=citation,
         params={"encoder": encoder.signature},
-        needs=needs_of(encoder),
+        needs=encoder.needs,
         observation=feature_key(encoder),
-        minimum_side=minimum_side_of(encoder),
+        minimum_side=encoder.minimum_side,
         leave_out=jackknife_values,
     )
 

@@ -26,7 +26,6 @@ from vstain_bench.errors import Undefined, UsageError
 from vstain_bench.features.definition import build_encoder
 from vstain_bench.features.inception import InceptionEncoder
 from vstain_bench.features.random_convolution import RandomConvolutionEncoder
-from vstain_bench.features.weights import minimum_side_of, needs_of
 from vstain_bench.metrics.definition import METRICS, set_metric
 from vstain_bench.metrics.frechet import feature_key, pair_features, split_pair
 from vstain_bench.types import Encoder, Metric, RowArray, Values
@@ -196,9 +195,9 @@ def _metric(name: str, summary: str, encoder: Encoder, citation: str) -> Metric:
         value_range=(-math.inf, math.inf),
         perfect=None,
         params={"encoder": encoder.signature, "kernel": "poly3", "pairs": "all"},
-        needs=needs_of(encoder),
+        needs=encoder.needs,
         observation=feature_key(encoder),
-        minimum_side=minimum_side_of(encoder),
+        minimum_side=encoder.minimum_side,
         leave_out=jackknife_values,
     )
 
@@ -256,7 +255,7 @@ def kid_subsets(*, subsets: int = 100, size: int = 1000, seed: int = 2020, resiz
         value_range=(-math.inf, math.inf),
         perfect=None,
         params={"encoder": encoder.signature, "kernel": "poly3", "subsets": subsets, "size": size, "seed": seed},
-        needs=needs_of(encoder),
+        needs=encoder.needs,
         observation=feature_key(encoder),
         minimum_tiles=size,
     )

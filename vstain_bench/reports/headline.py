@@ -54,7 +54,7 @@ def _leaders(table: Table) -> Markup:
     by_count: dict[int, list[Markup]] = {}
     for model in order[:MOST_NAMED]:
         by_count.setdefault(counts[model], []).append(_name(model))
-    parts = []
+    parts: list[Markup] = []
     for count, names in by_count.items():
         verb = "" if parts else (" has the best value" if len(names) == 1 else " have the best value")
         share = f"{count} of {len(ranked)} metrics" if not parts else str(count)
