@@ -33,8 +33,10 @@ class VstainError(Exception):
         parts = [f"{self.where}: {self.found}"]
         if self.expected:
             parts.append(f"expected {self.expected}")
-        text = "; ".join(part.rstrip(".") for part in parts) + "."
-        return f"{text} {self.next_step}" if self.next_step else text
+        text = "; ".join(part.rstrip(".") for part in parts)
+        if text.endswith("\n"):  # a list of lines; what follows begins a line of its own
+            return f"{text}{self.next_step}".rstrip()
+        return f"{text}. {self.next_step}".rstrip()
 
 
 class CheckFailed(VstainError):

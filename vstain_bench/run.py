@@ -24,12 +24,13 @@ from vstain_bench.protocol import Protocol, parse_metrics, read_protocol
 from vstain_bench.provenance import command, machine, versions
 from vstain_bench.publish import publish_text, replacing
 from vstain_bench.registry import load_plugins
+from vstain_bench.reports import REPORTS
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import Table
 from vstain_bench.score import Plan, make_plan, observe
 from vstain_bench.selection import Selection, select
 from vstain_bench.tabulate import tabulate
-from vstain_bench.types import Tile
+from vstain_bench.types import ImageFile, Tile
 
 BATCH_SIZES = {"cpu": 1, "cuda": 8}
 """Tiles at a time: a CPU gains nothing from more, and large buffers cost it page faults."""
@@ -209,6 +210,7 @@ def run(
             _publish_tiles(folder, journal, plan, selection)
         folder.write_facts(_facts(config, inputs, selection, device, started))
         publish_text(folder.results, table.to_json())
+        publish_text(folder.report, REPORTS["html"].render(folder))
         if progress:
             progress("making the table", 1, 1)
     return Outcome(table, folder, len({problem.tile for problem in left_out}))
@@ -283,10 +285,15 @@ def _csv(path: Path, header: Sequence[str], lines: Iterable[Sequence[object]]) -
     publish_text(path, text.getvalue())
 
 
+def _absolute(file: ImageFile) -> ImageFile:
+    return replace(file, path=file.path.absolute())
+
+
 def _publish_pairs(folder: RunFolder, inputs: Inputs) -> None:
     def line(tile: Tile) -> list[object]:
         generated = [tile.generated[model] for model in inputs.models]
-        return [tile.id, tile.group, tile.label, tile.mpp, tile.source or "", tile.real, *generated]
+        files = [_absolute(file) if file else "" for file in (tile.source, tile.real, *generated)]
+        return [tile.id, tile.group, tile.label, tile.mpp, *files]
 
     header = ["tile", "group", "label", "mpp", "source", "real", *(f"generated:{model}" for model in inputs.models)]
     _csv(folder.pairs, header, (line(tile) for tile in inputs.audit.tiles))

@@ -15,10 +15,16 @@ if TYPE_CHECKING:
     from vstain_bench.run import Preview
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave a closed pipe to the exit code 141 of the command; rich would exit with 1."""
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Return a console on stdout: colours on a terminal only, never fewer than 40 columns."""
-    plain = Console(markup=False, highlight=False, emoji=False)
-    return plain if plain.width >= 40 else Console(markup=False, highlight=False, emoji=False, width=40)
+    plain = _Console(markup=False, highlight=False, emoji=False)
+    return plain if plain.width >= 40 else _Console(markup=False, highlight=False, emoji=False, width=40)
 
 
 def print_json(content: object) -> None:

@@ -185,5 +185,5 @@ def audit(
         for model, file in tile.generated.items()
         if os.path.realpath(file.path) == os.path.realpath(tile.real.path) and file.half == tile.real.half
     ]
-    warnings = [*same_folder, *_copies(tiles, infos, paired.models), *formats, *_leaks(tiles)]
+    warnings = [*paired.warnings, *same_folder, *_copies(tiles, infos, paired.models), *formats, *_leaks(tiles)]
     return Audit(tiles, sizes, (*paired.problems, *problems), tuple(warnings), (*paired.notes, *notes))

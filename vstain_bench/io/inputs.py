@@ -34,9 +34,7 @@ def parse_models(arguments: list[str]) -> dict[str, Path]:
     """Return folders by model name from ``DIR`` or ``name=DIR`` arguments; a name is used once."""
     models: dict[str, Path] = {}
     for argument in arguments:
-        name, equals, folder = argument.partition("=")
-        path = Path(folder if equals and not Path(argument).exists() else argument)
-        model = name if equals and not Path(argument).exists() else path.resolve().name
+        model, path = _split_argument(argument)
         if model in models or model.startswith("control:") or not model:
             raise UsageError(
                 where=f"GENERATED '{argument}'",
@@ -45,6 +43,15 @@ def parse_models(arguments: list[str]) -> dict[str, Path]:
             )
         models[model] = path
     return models
+
+
+def _split_argument(argument: str) -> tuple[str, Path]:
+    """Return name and folder; both may contain ``=``, so the first split at one that leaves a folder counts."""
+    if Path(argument).exists() or "=" not in argument:
+        return Path(argument).resolve().name, Path(argument)
+    places = [place for place, letter in enumerate(argument) if letter == "="]
+    place = next((place for place in places if Path(argument[place + 1 :]).exists()), places[0])
+    return argument[:place], Path(argument[place + 1 :])
 
 
 def choose_layout(config: RunConfig) -> Layout:

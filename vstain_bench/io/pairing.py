@@ -31,11 +31,7 @@ class Paired:
     models: tuple[str, ...]
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
-
-    @property
-    def has_source(self) -> bool:
-        """Whether the tiles have an H&E."""
-        return bool(self.tiles) and self.tiles[0].source is not None
+    warnings: tuple[str, ...] = ()
 
 
 def refuse(problems: Iterable[Problem], total: int, where: str) -> None:
@@ -150,4 +146,4 @@ def pair(
             expected="a group for every tile or for none",
             next_step="Complete the manifest, or pass --groups none to take tiles as independent.",
         )
-    return Paired(tuple(tiles), tuple(gathered.generated), tuple(problems), tuple(notes))
+    return Paired(tuple(tiles), tuple(gathered.generated), tuple(problems), tuple(notes), gathered.warnings)

@@ -91,7 +91,7 @@ class Axis:
         low, high = min(numbers), max(numbers)
         reach = (high - low) or abs(high) or 1.0
         self.low, self.high = low - 0.03 * reach, high + 0.03 * reach
-        raw = (self.high - self.low) / 4
+        raw = (self.high - self.low) / 5
         power = 10.0 ** math.floor(math.log10(raw))
         self.step = power * next(factor for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw * 0.999)
 

@@ -47,8 +47,12 @@ def _leaders(table: Table) -> Markup:
         return Markup("The models cannot be ranked.")
     counts = {model: sum(model in models for models in ranked) for model in table.models}
     order = sorted((model for model in table.models if counts[model]), key=lambda model: -counts[model])
+    where = "the only metric that ranks" if len(ranked) == 1 else f"each of {len(ranked)} metrics"
+    equals = sum(number == len(ranked) for number in counts.values())
+    if equals > 1:
+        who = _listed([_name(model) for model in order[:equals]]) if equals <= MOST_NAMED else f"{equals} models"
+        return Markup("{} share the best value on {}.").format(who, where)
     if counts[order[0]] == len(ranked):
-        where = "the only metric that ranks" if len(ranked) == 1 else f"each of {len(ranked)} metrics"
         shared = Markup(", shared with others on some") if len(order) > 1 else Markup("")
         return Markup("{} has the best value on {}{}.").format(_name(order[0]), where, shared)
     by_count: dict[int, list[Markup]] = {}

@@ -12,6 +12,7 @@ Rules that the file keeps:
 """
 
 import base64
+import csv
 import hashlib
 import importlib.resources
 import re
@@ -107,7 +108,7 @@ def _context(folder: RunFolder) -> dict[str, object]:
     style, script = _asset("report.css"), _asset("report.js")
     values = _tile_values(folder)
     digits = {first.metric: decimals_of(_rows(table, first.metric)) for first in table.metrics()}
-    reasons = _reasons(table)
+    reasons, skipped = _reasons(table), _skipped(folder)
     return {
         "style": Markup(style),
         "script": Markup(script),
@@ -134,8 +135,8 @@ def _context(folder: RunFolder) -> dict[str, object]:
         "clustered": [
             first for first in table.metrics() if any(row.icc is not None for row in _rows(table, first.metric))
         ],
-        "skipped": _skipped(folder)[:MOST_SKIPPED],
-        "skipped_more": max(0, len(_skipped(folder)) - MOST_SKIPPED),
+        "skipped": skipped[:MOST_SKIPPED],
+        "skipped_more": max(0, len(skipped) - MOST_SKIPPED),
         "environment": _environment(table, facts),
     }
 
@@ -206,8 +207,6 @@ def _control_summaries(table: Table) -> list[tuple[str, str]]:
 
 
 def _skipped(folder: RunFolder) -> list[dict[str, str]]:
-    import csv
-
     if not folder.skipped.is_file():
         return []
     with folder.skipped.open(encoding="utf-8", newline="") as stream:

@@ -7,6 +7,7 @@ from vstain_bench.results.table import CONTROL_PREFIX, Row, Table
 
 ARROWS = {"higher": "↑", "lower": "↓", "target": "→"}
 MARK = "†"
+MOST_DECIMALS = 6
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,26 @@ class Column:
 
 
 def decimals_of(rows: list[Row]) -> int:
-    """Return how many decimals a column deserves: two digits of the smallest spread among its rows."""
-    spreads = [row.sd for row in rows if row.sd] or [
-        (row.high - row.low) / 2 for row in rows if row.high is not None and row.low is not None and row.high > row.low
+    """Return how many decimals a column deserves: two digits of the typical spread among the models.
+
+    More are given until the two best models differ, where they do at all.
+    """
+    models = [row for row in rows if not row.is_control] or rows
+    spreads = [row.sd for row in models if row.sd] or [
+        (row.high - row.low) / 2
+        for row in models
+        if row.high is not None and row.low is not None and row.high > row.low
     ]
-    if not spreads:
-        largest = max((abs(row.value) for row in rows if row.value), default=1.0)
-        return min(max(3 - math.floor(math.log10(largest)), 0), 6)
-    middle = sorted(spreads)[len(spreads) // 2]
-    return min(max(1 - math.floor(math.log10(middle)), 0), 6)
+    if spreads:
+        digits = 1 - math.floor(math.log10(sorted(spreads)[len(spreads) // 2]))
+    else:
+        digits = 3 - math.floor(math.log10(max((abs(row.value) for row in models if row.value), default=1.0)))
+    digits = min(max(digits, 0), MOST_DECIMALS)
+    place = places(rows)
+    best = {row.value for row in models if row.value is not None and place.get(row.model)}
+    while digits < MOST_DECIMALS and len({f"{value:.{digits}f}" for value in best}) < len(best):
+        digits += 1
+    return digits
 
 
 def places(rows: list[Row]) -> dict[str, int]:
@@ -119,4 +131,8 @@ def footnotes(table: Table) -> list[str]:
     for row in table.rows:
         if row.reason and row.label is None and not row.is_control:
             gaps.setdefault(f"{row.status}: {row.reason}", {})[row.metric] = None
-    return [*notes, *(f"{', '.join(metrics)} {reason}." for reason, metrics in gaps.items()), *table.warnings]
+    return [
+        *notes,
+        *(f"{', '.join(metrics)} {reason.rstrip('.')}." for reason, metrics in gaps.items()),
+        *table.warnings,
+    ]

@@ -98,7 +98,11 @@ class Table(_Frozen):
 
     def metrics(self) -> list[Row]:
         """Return the first row of each metric, in the order of the protocol."""
-        return list({row.metric: row for row in reversed(self.rows)}.values())[::-1]
+        first: dict[str, Row] = {}
+        for row in self.rows:
+            first.setdefault(row.metric, row)
+        order = [signature.partition("|")[0] for signature in self.protocol.signatures]
+        return sorted(first.values(), key=lambda row: order.index(row.metric) if row.metric in order else len(order))
 
     def row_models(self) -> list[str]:
         """Return models, then controls, each once, in the order of the table."""

@@ -14,7 +14,8 @@ _KEY = re.compile(r"(?:^|/)\d{5}_(?P<split>train|test)_(?P<score>0|1\+|2\+|3\+)$
 def gather(request: Request) -> Gathered:
     """Return the tiles of one split (default ``test``)."""
     root, split = require_root(request, "bci"), request.split or "test"
-    return gather_dataset(request, real=root / "IHC" / split, source=root / "HE" / split)
+    real = {name: root / "IHC" / name for name in ("train", "test")}
+    return gather_dataset(request, real=real, source=root / "HE" / split, split=split, read_name=read_name)
 
 
 def read_name(key: str) -> Name | None:

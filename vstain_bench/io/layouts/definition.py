@@ -40,7 +40,8 @@ Files = tuple[tuple[str, ImageFile], ...]
 class Gathered:
     """Files by owner (``real``, ``source``, each model) as (key, file), duplicates included, and notes for the audit.
 
-    ``names`` holds what is known of tiles beyond their keys (a manifest's columns).
+    ``names`` holds what is known of tiles beyond their keys (a manifest's columns); ``warnings`` what a reader of the
+    table must know.
     """
 
     real: Files
@@ -48,6 +49,7 @@ class Gathered:
     source: Files | None = None
     names: Mapping[str, Name] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,9 +105,41 @@ def require_root(request: Request, layout: str) -> Path:
     return request.root
 
 
-def gather_dataset(request: Request, *, real: Path, source: Path) -> Gathered:
-    """Return the files of a data set with one folder of real and one of source tiles."""
-    real_files, notes = files_of(real, "--root")
+def gather_dataset(
+    request: Request, *, real: Mapping[str, Path], source: Path, split: str, read_name: Callable[[str], Name | None]
+) -> Gathered:
+    """Return the files of one split of a data set, and a warning when its slides lie in another split, too.
+
+    Args:
+        request: What the user pointed at.
+        real: The folder of real tiles of every split.
+        source: The folder of H&E tiles of the wanted split.
+        split: The wanted split.
+        read_name: What a key says.
+    """
+    if split not in real:
+        raise UsageError(where=f"--split {split}", found="no such split", expected=f"one of {', '.join(real)}")
+    real_files, notes = files_of(real[split], "--root")
     source_files, more = files_of(source, "--root")
     generated, rest = generated_files(request)
-    return Gathered(real=real_files, source=source_files, generated=generated, notes=(*notes, *more, *rest))
+
+    def groups(files: Files) -> set[str]:
+        names = (read_name(key) for key, _ in files)
+        return {name.group for name in names if name and name.group}
+
+    own, warnings = groups(real_files), []
+    for other, folder in real.items():
+        if other == split or not own or not folder.is_dir() or not any(folder.iterdir()):
+            continue
+        shared = sorted(own & groups(files_of(folder, "--root")[0]))
+        if shared:
+            warnings.append(
+                f"{len(shared)} of {len(own)} slides of '{split}' also lie in '{other}' (first: {shared[0]})"
+            )
+    return Gathered(
+        real=real_files,
+        source=source_files,
+        generated=generated,
+        notes=(*notes, *more, *rest),
+        warnings=tuple(warnings),
+    )

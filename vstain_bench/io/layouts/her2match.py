@@ -13,7 +13,8 @@ _KEY = re.compile(r"(?:^|/)(?P<slide>wsi\d+)_id\d+_x\d+_y\d+$")
 def gather(request: Request) -> Gathered:
     """Return the tiles of one split (default ``test``)."""
     root, split = require_root(request, "her2match"), request.split or "test"
-    return gather_dataset(request, real=root / "IHC" / split, source=root / "HE" / split)
+    real = {name: root / "IHC" / name for name in ("train", "val", "test")}
+    return gather_dataset(request, real=real, source=root / "HE" / split, split=split, read_name=read_name)
 
 
 def read_name(key: str) -> Name | None:

@@ -21,7 +21,8 @@ def _pairs_folder(root: Path) -> Path:
 def gather(request: Request) -> Gathered:
     """Return the tiles of one split (default ``val``, which papers call their test set)."""
     root, split = _pairs_folder(require_root(request, "mist")), request.split or "val"
-    return gather_dataset(request, real=root / f"{split}B", source=root / f"{split}A")
+    real = {name: root / f"{name}B" for name in ("train", "val", "test")}
+    return gather_dataset(request, real=real, source=root / f"{split}A", split=split, read_name=read_name)
 
 
 def read_name(key: str) -> Name | None:
