@@ -18,6 +18,8 @@ EPILOG = (
     "or a closed pipe."
 )
 
+INTERRUPTED, TERMINATED, CLOSED_PIPE = 130, 143, 141
+
 app = typer.Typer(
     name="vstain-bench",
     help="Score virtual stains: every metric exact, with intervals over patients and control rows.",
@@ -60,9 +62,9 @@ def _options(
 def call(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; faults are told on stderr."""
     try:
-        code = app(arguments, standalone_mode=False)
+        code = int(app(arguments, standalone_mode=False) or 0)
         sys.stdout.flush()
-        return int(code or 0)
+        return _stopped(code) if code == INTERRUPTED else code
     except VstainError as fault:
         sys.stderr.write(f"{_plain(str(fault))}\n")
         return fault.exit_code
@@ -70,19 +72,30 @@ def call(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"{_plain(fault.format_message())}\nSee 'vstain-bench --help', or --help after a command.\n")
         return fault.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("\nStopped. The same command continues where it stopped.\n")
-        return 130
+        return _stopped(INTERRUPTED)
     except _Terminated:
-        sys.stderr.write("\nStopped. The same command continues where it stopped.\n")
-        return 143
+        return _stopped(TERMINATED)
     except BrokenPipeError:
-        # What is left in the buffer has no reader; the interpreter would complain when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        return _closed_pipe()
+    except SystemExit as leaving:  # how typer leaves on a closed pipe, with 1
+        if isinstance(leaving.__context__, BrokenPipeError):
+            return _closed_pipe()
+        raise
     except Exception:
         traceback.print_exc()
         sys.stderr.write("\nThis is a bug of vstain-bench. Please report it with the lines above.\n")
         return 5
+
+
+def _stopped(code: int) -> int:
+    sys.stderr.write("\nStopped. The same command continues where it stopped.\n")
+    return code
+
+
+def _closed_pipe() -> int:
+    # What is left in the buffer has no reader; the interpreter would complain when it flushes at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return CLOSED_PIPE
 
 
 def _plain(text: str) -> str:

@@ -3,6 +3,7 @@
 import csv
 import io
 
+from vstain_bench.io.headers import printable
 from vstain_bench.reports.definition import REPORTS, Report
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import Row
@@ -16,8 +17,10 @@ def render_json(folder: RunFolder) -> str:
 
 
 def guard_formula(value: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    """Return a cell that no spreadsheet takes for a formula and no terminal for a command."""
+    if not isinstance(value, str):
+        return value
+    return printable(f"'{value}" if value.startswith(_FORMULA) else value)
 
 
 def render_csv(folder: RunFolder) -> str:

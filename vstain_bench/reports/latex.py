@@ -1,5 +1,6 @@
 """LaTeX as papers print it: booktabs, mean ± SD, best bold, second underlined, arrows for direction."""
 
+from vstain_bench.io.headers import printable
 from vstain_bench.reports.definition import REPORTS, Report
 from vstain_bench.reports.presentation import Cell, Column, columns, footnotes, model_title
 from vstain_bench.results.folder import RunFolder
@@ -15,7 +16,7 @@ _SPECIAL = {
 
 def escape(text: str) -> str:
     """Return text that LaTeX sets as it is."""
-    return "".join(_SPECIAL.get(letter, letter) for letter in " ".join(text.split()))
+    return "".join(_SPECIAL.get(letter, letter) for letter in printable(" ".join(text.split())))
 
 
 def _cell(cell: Cell) -> str:

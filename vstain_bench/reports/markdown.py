@@ -1,5 +1,6 @@
 """Markdown as GitHub shows it: best bold, second underlined, arrows for direction."""
 
+from vstain_bench.io.headers import printable
 from vstain_bench.reports.definition import REPORTS, Report
 from vstain_bench.reports.presentation import MARK, Cell, columns, footnotes, model_title
 from vstain_bench.results.folder import RunFolder
@@ -10,7 +11,7 @@ _SPECIAL = str.maketrans({letter: f"\\{letter}" for letter in "\\|`*_{}[]<>#@~"}
 
 def escape(text: str) -> str:
     """Return text that Markdown shows as it is, on one line."""
-    return " ".join(text.split()).translate(_SPECIAL)
+    return printable(" ".join(text.split())).translate(_SPECIAL)
 
 
 def _text(cell: Cell) -> str:
