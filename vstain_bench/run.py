@@ -171,8 +171,9 @@ def run(
         torch.set_num_threads(config.threads)
     with use_store(store), folder.claimed():
         inputs, protocol, selection = _prepare(config, progress, store)
-        for name, gap in selection.gaps.items():
-            told(f"{name} has no value: {gap.fault}")
+        for fault in dict.fromkeys(str(gap.fault) for gap in selection.gaps.values()):
+            names = [name for name, gap in selection.gaps.items() if str(gap.fault) == fault]
+            told(f"No value for {', '.join(names)}: {fault}")
         plan = _plan(config, inputs, selection)
         with Journal(folder.journal) as journal:
             journal.claim(_settings(config, inputs, selection, device))

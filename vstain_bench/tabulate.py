@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vstain_bench.controls import PREFIX
+from vstain_bench.controls import CONTROLS, PARTNER, PREFIX
 from vstain_bench.errors import Undefined
 from vstain_bench.journal import Journal
 from vstain_bench.results.table import Controls, Inputs, Protocol, Row, Table
@@ -53,6 +53,8 @@ class Rows:
 
 def _score(metric: Metric, rows: Rows) -> float | str:
     """Return the score, or the reason why there is none: one tile without a value leaves the score undefined."""
+    if not rows.ids and rows.gap:
+        return rows.gap
     if len(rows.ids) < metric.minimum_tiles:
         return f"{len(rows.ids)} tiles, {metric.name} needs at least {metric.minimum_tiles}"
     missing = np.isnan(rows.data).any(axis=1)
@@ -153,11 +155,21 @@ def _unbeaten(metric: Metric, rows: Rows, controls: Mapping[str, Rows]) -> tuple
     return tuple(found)
 
 
+def _shuffles() -> list[str]:
+    """Return the controls that only exchange real tiles, which a distance between sets cannot see."""
+    return [CONTROLS[name].model for name in CONTROLS if CONTROLS[name].needs == PARTNER]
+
+
 def _metric_rows(metric: Metric, models: Sequence[str], journal: Journal, context: Context) -> Iterator[Row]:
     by_model = {
         model: Rows(model, *journal.rows(model, metric.rows), journal.gap(model, metric.rows)) for model in models
     }
     controls = {name: rows for name, rows in by_model.items() if name.startswith(PREFIX)}
+    if not metric.paired:
+        for name in _shuffles():
+            if name in by_model:
+                by_model[name] = Rows(name, (), np.empty((0, 1)), "real tiles in another order are the same set")
+                controls.pop(name, None)
     for rows in by_model.values():
         yield _row(metric, rows, None, context, controls)
         labels = context.labels_of(rows.ids)
@@ -184,7 +196,7 @@ def _warnings(tiles: Sequence[Tile], groups: int | None, metrics: Sequence[Metri
         )
     elif groups < FEW_GROUPS:
         warnings.append(f"{groups} groups: intervals over fewer than {FEW_GROUPS} patients are unreliable.")
-    sets = [metric.name for metric in metrics if metric.values is None and metric.minimum_tiles > 1]
+    sets = [metric.name for metric in metrics if not metric.paired]
     if sets and len(tiles) < FEW_TILES_FOR_SETS:
         warnings.append(
             f"{', '.join(sets)} rest on {len(tiles)} tiles: a Fréchet distance falls as tiles are added, so compare it "

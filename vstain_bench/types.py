@@ -147,6 +147,7 @@ class Metric:
         needs: Names of the weight files without which the metric is unavailable.
         minimum_side: Smallest tile side in px.
         minimum_tiles: Fewest tiles with a defined score.
+        paired: Whether each generated tile is compared with its own partner; False for distances between sets.
         interval: How the 95 % interval is made: bootstrap over groups for means, jackknife over groups otherwise.
         leave_out: From rows and a block number per tile to the scores without each block, (blocks,), where that is
             faster than scoring each remainder anew.
@@ -170,6 +171,7 @@ class Metric:
     needs: tuple[str, ...] = ()
     minimum_side: int = 1
     minimum_tiles: int = 1
+    paired: bool = True
     interval: Literal["bootstrap", "jackknife"] = "bootstrap"
     leave_out: Callable[[RowArray, np.ndarray], Values] | None = None
     observation: str = ""

@@ -117,6 +117,7 @@ def set_metric(
     needs: tuple[str, ...] = (),
     minimum_side: int = 1,
     minimum_tiles: int = 2,
+    paired: bool = False,
     observation: str = "",
     leave_out: Callable[[RowArray, np.ndarray], Values] | None = None,
 ) -> Metric:
@@ -138,6 +139,7 @@ def set_metric(
         needs=needs,
         minimum_side=minimum_side,
         minimum_tiles=minimum_tiles,
+        paired=paired,
         observation=observation,
         interval="jackknife",
         leave_out=leave_out,

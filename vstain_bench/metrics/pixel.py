@@ -84,6 +84,7 @@ def psnr_pooled() -> Metric:
         unit="dB",
         params={"range": 1, "mean": "error"},
         minimum_tiles=1,
+        paired=True,
         observation=_SQUARED_ERROR,
         citation=_CITATION,
     )
