@@ -127,8 +127,8 @@ def _row(metric: Metric, rows: Rows, label: str | None, context: Context, contro
             **shared,
             "value": estimate,
             "sd": spread,
-            "low": made.low if made else None,
-            "high": made.high if made else None,
+            "low": max(made.low, metric.value_range[0]) if made else None,
+            "high": min(made.high, metric.value_range[1]) if made else None,
             "interval": made.method if made else str(interval),
             "tiles": tiles,
             "groups": number,
@@ -199,8 +199,8 @@ def _warnings(tiles: Sequence[Tile], groups: int | None, metrics: Sequence[Metri
     sets = [metric.name for metric in metrics if not metric.paired]
     if sets and len(tiles) < FEW_TILES_FOR_SETS:
         warnings.append(
-            f"{', '.join(sets)} rest on {len(tiles)} tiles: a Fréchet distance falls as tiles are added, so compare it "
-            "only at an equal number of tiles."
+            f"From {len(tiles)} tiles: {', '.join(sets)}. A distance between sets depends on the number of tiles, so "
+            "compare it only at an equal number."
         )
     return warnings
 

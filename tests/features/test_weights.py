@@ -243,7 +243,7 @@ def test_offline_asks_nobody(
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, served: Server) -> None:
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(MachineError, match="cannot be written") as caught:
+    with pytest.raises(MachineError, match="cannot be made") as caught:
         WeightsStore(tmp_path / "file").fetch("known")
     assert str(tmp_path / "file") in str(caught.value)
 

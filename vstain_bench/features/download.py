@@ -7,18 +7,17 @@ connection, name resolution included, has one deadline.
 
 import hashlib
 import http.client
-import os
 import queue
 import sys
-import tempfile
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from vstain_bench.errors import MachineError
+from vstain_bench.publish import replacing
 
 OPEN_SECONDS = 5.0
 """Longest wait for an answer of the server."""
@@ -37,33 +36,16 @@ def download(url: str, target: Path, *, size: int, sha256: str, progress: bool |
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     except OSError as fault:
-        raise _unwritable(target, fault) from fault
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as stream, _progress_bar(target.name, size, progress) as advance:
-            found_size, found_digest = _copy(url, stream.write, advance, limit=size)
-            stream.flush()
-            os.fsync(stream.fileno())
-        _refuse_other_content(url, (found_size, found_digest), (size, sha256))
-        part.chmod(0o644)
-        part.replace(target)
-        _sync_folder(target.parent)
-    except (ConnectionError, TimeoutError):
-        raise
-    except OSError as fault:
-        raise _unwritable(target, fault) from fault
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _unwritable(target: Path, fault: OSError) -> MachineError:
-    return MachineError(
-        where=str(target),
-        found=f"the file cannot be written: {fault.strerror or fault}",
-        next_step="Free some space or check the permissions, or choose another folder with --weights-dir.",
-    )
+        raise MachineError(
+            where=str(target.parent),
+            found=f"the folder cannot be made ({fault.strerror or fault})",
+            next_step="Check the permissions, or choose another folder with --weights-dir.",
+        ) from fault
+    with replacing(target) as part:
+        with part.open("wb") as stream, _progress_bar(target.name, size, progress) as advance:
+            found = _copy(url, stream.write, advance, limit=size)
+        _refuse_other_content(url, found, (size, sha256))
 
 
 def _refuse_other_content(url: str, found: tuple[int, str], expected: tuple[int, str]) -> None:
@@ -145,13 +127,3 @@ def _progress_bar(label: str, size: int, wanted: bool | None) -> Iterator[Callab
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task(label, total=size)
         yield lambda count: bar.advance(task, count)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Put the new name on the disk, too; not every system lets a folder be opened."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

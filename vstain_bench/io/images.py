@@ -11,8 +11,6 @@ decoded.
 
 import hashlib
 import io
-import os
-import secrets
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +26,7 @@ from vstain_bench.io import jpeg, png, tiff
 from vstain_bench.io.colour import Samples, profile_differs, profile_digest, profile_name, to_rgb
 from vstain_bench.io.headers import METADATA_LIMIT, Content, Header, check, explain_unknown, printable
 from vstain_bench.io.policy import DecodePolicy
+from vstain_bench.publish import replacing
 from vstain_bench.types import ImageFile, Pixels
 
 __all__ = ["DecodePolicy", "Decoded", "ImageInfo", "encode_png", "inspect_image", "printable", "read_image"]
@@ -180,21 +179,8 @@ def encode_png(path: Path, pixels: Pixels) -> None:
             next_step="Convert the network's range before writing.",
         )
     image = Image.fromarray(np.rint(pixels * np.float32(255)).astype(np.uint8))
-    part = path.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        with part.open("xb") as file:
-            image.save(file, format="PNG", compress_level=PNG_LEVEL)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as fault:
-        raise MachineError(
-            where=where,
-            found=f"it cannot be written: {fault.strerror or fault}",
-            next_step="Check the folder, its permissions and the free space.",
-        ) from fault
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as part:
+        image.save(part, format="PNG", compress_level=PNG_LEVEL)
 
 
 @contextmanager

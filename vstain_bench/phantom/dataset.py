@@ -3,7 +3,6 @@
 import csv
 import io
 import os
-import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from vstain_bench.phantom.noise import generator
 from vstain_bench.phantom.rendering import render_ihc
 from vstain_bench.phantom.stains import Picture
 from vstain_bench.phantom.tiles import SIMULATED_MODELS, phantom_tile
+from vstain_bench.publish import publish_text, replacing
 
 COLUMNS = ("tile", "source", "real", "generated", "group", "label", "mpp")
 """Columns of the manifest."""
@@ -146,11 +146,11 @@ def write_phantom(
     with ThreadPoolExecutor(max_workers=workers or min(8, os.cpu_count() or 1)) as pool:
         list(pool.map(write_tile, specs))
     manifest = folder / "tiles.csv"
-    _write_bytes(manifest, _manifest(specs, next(iter(models), None), mpp))
+    publish_text(manifest, _manifest(specs, next(iter(models), None), mpp))
     return PhantomSet(folder, places["source"], places["real"], model_folders, manifest, specs)
 
 
-def _manifest(specs: tuple[PhantomSpec, ...], model: str | None, mpp: float) -> bytes:
+def _manifest(specs: tuple[PhantomSpec, ...], model: str | None, mpp: float) -> str:
     text = io.StringIO(newline="")
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
@@ -158,24 +158,10 @@ def _manifest(specs: tuple[PhantomSpec, ...], model: str | None, mpp: float) -> 
         file = f"{spec.tile}.png"
         generated = f"models/{model}/{file}" if model else ""
         table.writerow([spec.tile, f"HE/{file}", f"IHC/{file}", generated, spec.group, spec.label, mpp])
-    return text.getvalue().encode()
+    return text.getvalue()
 
 
 def _write_picture(path: Path, picture: Picture) -> None:
     """Write a picture whose values are k / 255 as an 8-bit RGB PNG, without loss."""
-    data = io.BytesIO()
-    Image.fromarray(np.rint(picture * 255.0).astype(np.uint8)).save(data, format="PNG", compress_level=4)
-    _write_bytes(path, data.getvalue())
-
-
-def _write_bytes(path: Path, data: bytes) -> None:
-    """Write a file so that it is absent or complete."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as part:
+        Image.fromarray(np.rint(picture * 255.0).astype(np.uint8)).save(part, format="PNG", compress_level=4)
