@@ -240,6 +240,13 @@ def test_a_named_metric_that_cannot_be_computed_is_an_error(
     assert not (tmp_path / "results.json").exists()
 
 
+def test_a_refused_run_leaves_no_folder(phantom_copy: PhantomSet, tmp_path: Path) -> None:
+    sorted(phantom_copy.real.iterdir())[0].unlink()
+    with pytest.raises(InputError):
+        run(config_of(phantom_copy), tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
 def test_css_without_source_is_unavailable_or_an_error(phantom: PhantomSet, tmp_path: Path) -> None:
     folders = {"manifest": None, "real": phantom.real, "generated": {"faithful": phantom.models["faithful"]}}
     table = run(config_of(phantom, **folders, metrics=None), tmp_path / "default").table
@@ -277,6 +284,29 @@ def test_precomputed_embeddings_give_their_own_distances(phantom: PhantomSet, tm
     np.savez(folder / "faithful.npz", **{tile: draw.normal(size=6).astype(np.float32) for tile in ids})
     with pytest.raises(UsageError, match="encoders"):
         run(config, tmp_path / "out")
+
+
+def test_networks_with_known_weights_fill_the_default_table(
+    phantom: PhantomSet, seeded_weights: Path, tmp_path: Path
+) -> None:
+    """The whole path with injected files: located, verified, loaded, and the same bytes for any batch size."""
+    models = {"faithful": phantom.models["faithful"]}
+    changes = {"generated": models, "metrics": None, "limit": 4, "controls": 2, "weights_dir": seeded_weights}
+    one = run(config_of(phantom, **changes, batch_size=1), tmp_path / "one")
+    three = run(config_of(phantom, **changes, batch_size=3), tmp_path / "three")
+    for name in ("lpips", "fid", "kid"):
+        row = one.table.find("faithful", name)
+        assert row is not None
+        assert row.status == "ok"
+        assert row.value is not None
+    kid, lpips = one.table.find("faithful", "kid"), one.table.find("control:mean-colour", "lpips")
+    assert kid is not None
+    assert kid.standard_error is not None
+    assert kid.standard_error > 0
+    assert lpips is not None
+    assert lpips.tiles == 2
+    assert one.folder.results.read_bytes() == three.folder.results.read_bytes()
+    assert set(one.folder.read_facts()["weights"]) == {"inception-2015-12-05", "alexnet-imagenet", "lpips-v0.1-alex"}
 
 
 # --- killed runs -------------------------------------------------------------------------------------------------

@@ -88,6 +88,15 @@ def _interval(metric: Metric, rows: Rows, estimate: float, groups: np.ndarray, s
     return made or "none: fewer than two groups"
 
 
+def _standard_error(metric: Metric, rows: Rows) -> float | None:
+    if metric.standard_error is None:
+        return None
+    try:
+        return metric.standard_error(rows.data)
+    except Undefined:
+        return None
+
+
 def _row(metric: Metric, rows: Rows, label: str | None, context: Context, controls: Mapping[str, Rows]) -> Row:
     shared = {
         "model": rows.model,
@@ -127,6 +136,7 @@ def _row(metric: Metric, rows: Rows, label: str | None, context: Context, contro
             **shared,
             "value": estimate,
             "sd": spread,
+            "standard_error": _standard_error(metric, rows),
             "low": max(made.low, metric.value_range[0]) if made else None,
             "high": min(made.high, metric.value_range[1]) if made else None,
             "interval": made.method if made else str(interval),

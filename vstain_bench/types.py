@@ -151,6 +151,7 @@ class Metric:
         interval: How the 95 % interval is made: bootstrap over groups for means, jackknife over groups otherwise.
         leave_out: From rows and a block number per tile to the scores without each block, (blocks,), where that is
             faster than scoring each remainder anew.
+        standard_error: The score's own standard error over tiles taken as independent, where the literature gives one.
         observation: Metrics with the same observation share their rows; defaults to the signature.
         citation: The paper, or file and commit where code was the definition.
     """
@@ -174,6 +175,7 @@ class Metric:
     paired: bool = True
     interval: Literal["bootstrap", "jackknife"] = "bootstrap"
     leave_out: Callable[[RowArray, np.ndarray], Values] | None = None
+    standard_error: Callable[[RowArray], float] | None = None
     observation: str = ""
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 SILENCE = 2.0
-"""Seconds between two lines of one phase, its last line excepted."""
+"""Seconds before each line of a phase, its last line excepted."""
 Report = Callable[[str, int, int], None]
 
 
@@ -58,12 +58,14 @@ def _bar() -> Iterator[Report]:
 
 def _lines() -> Report:
     shown: dict[str, tuple[int, int, float]] = {}
-    spoken = -SILENCE
+    spoken = 0.0
 
     def report(phase: str, done: int, of: int) -> None:
         nonlocal spoken
         now, tenth = time.monotonic(), 10 * done // of if of else 10
-        first, last, began = shown.setdefault(phase, (done, -1, now))
+        if phase not in shown:
+            shown[phase], spoken = (done, -1, now), now
+        first, last, began = shown[phase]
         if tenth == last or (done < of and now - spoken < SILENCE):
             return
         shown[phase] = (first, tenth, began)

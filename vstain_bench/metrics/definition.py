@@ -120,6 +120,7 @@ def set_metric(
     paired: bool = False,
     observation: str = "",
     leave_out: Callable[[RowArray, np.ndarray], Values] | None = None,
+    standard_error: Callable[[RowArray], float] | None = None,
 ) -> Metric:
     """Return a metric of whole sets of tiles: it has no value for a single tile."""
     return Metric(
@@ -143,6 +144,7 @@ def set_metric(
         observation=observation,
         interval="jackknife",
         leave_out=leave_out,
+        standard_error=standard_error,
     )
 
 

@@ -199,6 +199,7 @@ def _metric(name: str, summary: str, encoder: Encoder, citation: str) -> Metric:
         observation=feature_key(encoder),
         minimum_side=encoder.minimum_side,
         leave_out=jackknife_values,
+        standard_error=kernel_standard_error,
     )
 
 

@@ -108,13 +108,21 @@ def model_title(model: str) -> str:
     return model.removeprefix(CONTROL_PREFIX).replace("-", " ") if model.startswith(CONTROL_PREFIX) else model
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun in the right form."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def footnotes(table: Table) -> list[str]:
     """Return what a reader must know beside the numbers, one sentence each."""
     inputs = table.inputs
-    groups = f"{inputs.groups} groups" if inputs.groups is not None else "groups not known"
-    notes = [f"{inputs.tiles} tiles, {groups}; protocol {table.protocol.name}. Value ± SD over tiles; [95 % interval]."]
+    groups = counted(inputs.groups, "group") if inputs.groups is not None else "groups not known"
+    notes = [
+        f"{counted(inputs.tiles, 'tile')}, {groups}; protocol {table.protocol.name}. "
+        "Value ± SD over tiles; [95 % interval]."
+    ]
     if any(row.is_control for row in table.rows):
-        notes.append(f"Controls on {table.controls.tiles} tiles (seed {table.controls.seed}).")
+        notes.append(f"Controls on {counted(table.controls.tiles, 'tile')} (seed {table.controls.seed}).")
     unbeaten = [
         f"{row.model} on {row.metric} ({', '.join(model_title(control) for control in row.unbeaten)})"
         for row in table.rows

@@ -5,7 +5,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +71,14 @@ class RunFolder:
         finally:
             owner.unlink(missing_ok=True)
             lock.release()
+            self._leave_nothing_behind()
+
+    def _leave_nothing_behind(self) -> None:
+        """Remove the folder again when the run was refused before it wrote anything."""
+        if {entry.name for entry in self.path.iterdir()} <= {".lock"}:
+            with suppress(OSError):
+                (self.path / ".lock").unlink(missing_ok=True)
+                self.path.rmdir()
 
     def require(self) -> None:
         """Refuse a folder that holds no finished run."""

@@ -27,6 +27,7 @@ class Row(_Frozen):
     label: str | None = Field(None, description="Only tiles of this label; null for all")
     value: float | None = Field(None, description="The score; null unless status is 'ok'")
     sd: float | None = Field(None, description="Standard deviation over tiles (n - 1); null for metrics of whole sets")
+    standard_error: float | None = Field(None, description="Of the score over independent tiles, where known (KID)")
     low: float | None = Field(None, description="Lower end of the 95 % interval")
     high: float | None = Field(None, description="Upper end of the 95 % interval")
     interval: str | None = Field(None, description="How the interval was made, or why there is none")
