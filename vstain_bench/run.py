@@ -27,7 +27,7 @@ from vstain_bench.registry import load_plugins
 from vstain_bench.reports import REPORTS
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import Table
-from vstain_bench.score import Plan, make_plan, observe
+from vstain_bench.score import Plan, observe, plan_run
 from vstain_bench.selection import Selection, select
 from vstain_bench.tabulate import tabulate
 from vstain_bench.types import ImageFile, Tile
@@ -136,7 +136,7 @@ def preview(config: RunConfig, out: Path | None = None) -> Preview:
         layout=inputs.layout.name,
         metrics=tuple(metric.name for metric in selection.computable),
         gaps={name: gap.reason for name, gap in selection.gaps.items()},
-        control_tiles=len(plan.controlled) if plan.controls else 0,
+        control_tiles=len(plan.subset),
         device=str(choose_device(config.device)),
         out=str(out or default_out(config)),
         warnings=inputs.audit.warnings,
@@ -199,8 +199,8 @@ def run(
                 tiles=inputs.audit.tiles,
                 sizes=inputs.audit.sizes,
                 models=inputs.models,
-                controls=tuple(control.model for control in plan.controls),
-                controlled=plan.controlled if plan.controls else frozenset(),
+                controls=tuple(output.name for output in plan.extra),
+                controlled=plan.subset,
                 seed=config.seed,
                 partial=inputs.partial,
                 refused=len(refused),
@@ -218,7 +218,7 @@ def run(
 
 
 def _plan(config: RunConfig, inputs: Inputs, selection: Selection) -> Plan:
-    return make_plan(
+    return plan_run(
         inputs.audit.tiles,
         inputs.audit.sizes,
         inputs.models,
@@ -314,7 +314,7 @@ def _publish_tiles(folder: RunFolder, journal: Journal, plan: Plan, selection: S
     tiles = {tile.id: tile for tile in plan.tiles}
     frames = []
     for metric in selection.computable:
-        for model in (*plan.models, *(control.model for control in plan.controls)):
+        for model in plan.names:
             ids, rows = journal.rows(model, metric.rows)
             if metric.values is None or not ids or rows.shape[1] == 0:
                 continue

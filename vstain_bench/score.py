@@ -1,7 +1,7 @@
 """One pass over the tiles: every metric observes every model, and the rows go to the journal batch by batch."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -11,27 +11,62 @@ from vstain_bench.errors import InputError, Undefined
 from vstain_bench.io.batches import Failed, Loaded, Request, load_batches
 from vstain_bench.io.images import DecodePolicy
 from vstain_bench.journal import Entry, Journal
-from vstain_bench.types import Batch, ImageFile, Metric, Side, Tile, View
+from vstain_bench.types import Batch, ImageFile, Images, Metric, Side, Tile, View
 
-CONTROLLED = "0 with controls"
-"""Kind of the batches on which controls are scored too; they come first."""
+EXTRA = "0 with extra outputs"
+"""Kind of the batches on which a subset's outputs are scored too; they come first."""
 PLAIN = "1 plain"
 
 
 @dataclass(frozen=True)
+class Output:
+    """Images to be scored under a name: a model's own, a control, or a perturbed tile.
+
+    Attributes:
+        name: The model under which its rows are kept.
+        owner: Whose images it is made from: ``real``, ``source``, a model, or a control's partner.
+        make: From that view to the images, (b, 3, h, w).
+    """
+
+    name: str
+    owner: str
+    make: Callable[[View], Images]
+
+
+@dataclass(frozen=True)
 class Plan:
-    """What a pass computes: tiles and their sizes, models, metrics, and the tiles that controls are scored on."""
+    """What a pass computes.
+
+    Attributes:
+        tiles: All tiles.
+        sizes: Width and height of each in px.
+        metrics: What observes them.
+        outputs: What is scored on every tile.
+        extra: What is scored on the tiles of the subset as well.
+        subset: Their ids.
+        partners: For tiles of the subset, the tile of another group.
+    """
 
     tiles: tuple[Tile, ...]
     sizes: Mapping[str, tuple[int, int]]
-    models: tuple[str, ...]
     metrics: tuple[Metric, ...]
-    controls: tuple[Control, ...]
-    controlled: frozenset[str]
-    partners: Mapping[str, Tile]
+    outputs: tuple[Output, ...]
+    extra: tuple[Output, ...] = ()
+    subset: frozenset[str] = frozenset()
+    partners: Mapping[str, Tile] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all outputs in their order."""
+        return tuple(output.name for output in (*self.outputs, *self.extra))
 
 
-def make_plan(
+def as_it_is(view: View) -> Images:
+    """Return the images unchanged."""
+    return view.images
+
+
+def plan_run(
     tiles: Sequence[Tile],
     sizes: Mapping[str, tuple[int, int]],
     models: tuple[str, ...],
@@ -40,20 +75,32 @@ def make_plan(
     control_tiles: int,
     seed: int,
 ) -> Plan:
-    """Return the plan of a pass; which tiles serve as controls depends on seed and tile ids alone."""
+    """Return the plan of a run: models on every tile, controls on a subset chosen by seed and tile ids alone."""
     partners = choose_partners(tiles, dict(sizes), seed)
     owners = {"real", *(["source"] if tiles and tiles[0].source else []), *([PARTNER] if partners else [])}
-    controls = tuple(CONTROLS[name] for name in CONTROLS if CONTROLS[name].needs in owners)
     eligible = [tile.id for tile in tiles if not partners or tile.id in partners]
-    controlled = choose_subset(eligible, control_tiles, seed)
-    return Plan(tuple(tiles), sizes, models, metrics, controls if controlled else (), controlled, partners)
+    subset = choose_subset(eligible, control_tiles, seed)
+    controls = [CONTROLS[name] for name in CONTROLS if CONTROLS[name].needs in owners and subset]
+    return Plan(
+        tiles=tuple(tiles),
+        sizes=sizes,
+        metrics=metrics,
+        outputs=tuple(Output(model, model, as_it_is) for model in models),
+        extra=tuple(Output(control.model, control.needs, _maker(control)) for control in controls),
+        subset=subset if controls else frozenset(),
+        partners=partners,
+    )
+
+
+def _maker(control: Control) -> Callable[[View], Images]:
+    return lambda view: control.make(view.images)
 
 
 def _files(plan: Plan, tile: Tile) -> dict[str, ImageFile]:
     files: dict[str, ImageFile] = {"real": tile.real, **tile.generated}
     if tile.source is not None:
         files["source"] = tile.source
-    if tile.id in plan.controlled and tile.id in plan.partners:
+    if tile.id in plan.subset and tile.id in plan.partners:
         files[PARTNER] = plan.partners[tile.id].real
     return files
 
@@ -84,7 +131,7 @@ def observe(
     for tile in plan.tiles:
         _require_unchanged(plan, tile, done.get(tile.id))
     requests = [
-        Request(tile.id, _files(plan, tile), plan.sizes[tile.id], CONTROLLED if tile.id in plan.controlled else PLAIN)
+        Request(tile.id, _files(plan, tile), plan.sizes[tile.id], EXTRA if tile.id in plan.subset else PLAIN)
         for tile in plan.tiles
         if tile.id not in done
     ]
@@ -103,7 +150,7 @@ def observe(
             journal.skip(loaded.id, str(loaded.fault))
             count += 1
         else:
-            entries = _observe_batch(plan, loaded)
+            entries = _observe_batch(plan, loaded, tuple(tiles[tile].mpp for tile in loaded.ids))
             journal.acknowledge({tile: _record(plan, tiles[tile], loaded) for tile in loaded.ids}, entries)
             count += len(loaded.ids)
         if progress:
@@ -129,21 +176,19 @@ def _require_unchanged(plan: Plan, tile: Tile, kept: Mapping[str, Mapping[str, o
             )
 
 
-def _observe_batch(plan: Plan, loaded: Loaded) -> list[Entry]:
-    shared: dict[Side, View] = {"real": View(loaded.ids, "real", loaded.images["real"])}
-    if "source" in loaded.images:
-        shared["source"] = View(loaded.ids, "source", loaded.images["source"])
+def _observe_batch(plan: Plan, loaded: Loaded, mpp: tuple[float | None, ...]) -> list[Entry]:
+    views = {owner: View(loaded.ids, owner, images, mpp) for owner, images in loaded.images.items()}
+    shared: dict[Side, View] = {"real": views["real"]}
+    if "source" in views:
+        shared["source"] = views["source"]
     entries = []
-    for model in plan.models:
-        entries += _observe_model(plan, model, View(loaded.ids, model, loaded.images[model]), shared)
-    if loaded.kind == CONTROLLED:
-        for control in plan.controls:
-            output = View(loaded.ids, control.model, control.make(loaded.images[control.needs]))
-            entries += _observe_model(plan, control.model, output, shared)
+    for output in (*plan.outputs, *(plan.extra if loaded.kind == EXTRA else ())):
+        generated = View(loaded.ids, output.name, output.make(views[output.owner]), mpp)
+        entries += _observe_output(plan, generated, shared)
     return entries
 
 
-def _observe_model(plan: Plan, model: str, generated: View, shared: Mapping[Side, View]) -> list[Entry]:
+def _observe_output(plan: Plan, generated: View, shared: Mapping[Side, View]) -> list[Entry]:
     batch = Batch({**shared, "generated": generated})
     entries = []
     observed: set[str] = set()
@@ -159,5 +204,5 @@ def _observe_model(plan: Plan, model: str, generated: View, shared: Mapping[Side
             rows, gap = np.full((len(batch.ids), 1), np.nan), str(reason)
         if rows.ndim != 2 or len(rows) != len(batch.ids):
             raise TypeError(f"metric '{metric.name}' returned rows of shape {rows.shape} for {len(batch.ids)} tiles")
-        entries.append(Entry(model, metric.rows, batch.ids, rows, gap))
+        entries.append(Entry(generated.owner, metric.rows, batch.ids, rows, gap))
     return entries

@@ -62,8 +62,14 @@ CODES = [
 
 @pytest.mark.parametrize(("arguments", "code", "words"), CODES, ids=lambda value: str(value)[:40])
 def test_faults_have_their_exit_code_and_say_what_is_wrong(
-    arguments: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    code: int,
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     assert call(arguments) == code
     told = capsys.readouterr()
     assert words in told.err
