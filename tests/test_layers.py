@@ -17,7 +17,7 @@ LAYERS = (
     ("demo", "catalogue"),
     ("run",),
     ("reports",),
-    ("score", "tabulate", "selection", "protocol", "controls", "journal", "stats"),
+    ("score", "tabulate", "listings", "selection", "protocol", "controls", "journal", "stats"),
     ("metrics", "adapters"),
     ("features", "io", "results"),
     ("phantom", "registry", "config", "provenance", "publish"),

@@ -1,14 +1,11 @@
 """The main job: score folders of generated tiles and leave a run folder behind."""
 
-import csv
 import hashlib
-import io
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pandas as pd
 import torch
 
 from vstain_bench import __version__
@@ -17,12 +14,12 @@ from vstain_bench.errors import MachineError, UsageError
 from vstain_bench.features import build_encoder
 from vstain_bench.features.weights import WeightsStore, digest, use_store
 from vstain_bench.io.inputs import Inputs, read_inputs, require_complete
-from vstain_bench.io.pairing import Problem
 from vstain_bench.journal import Journal
+from vstain_bench.listings import publish_pairs, publish_skipped, publish_tiles, unreadable
 from vstain_bench.metrics import build
 from vstain_bench.protocol import Protocol, parse_metrics, read_protocol
 from vstain_bench.provenance import command, machine, versions
-from vstain_bench.publish import publish_text, replacing
+from vstain_bench.publish import publish_text
 from vstain_bench.registry import load_plugins
 from vstain_bench.reports import REPORTS
 from vstain_bench.results.folder import RunFolder
@@ -30,7 +27,6 @@ from vstain_bench.results.table import Table
 from vstain_bench.score import Plan, observe, plan_run
 from vstain_bench.selection import Selection, select
 from vstain_bench.tabulate import tabulate
-from vstain_bench.types import ImageFile, Tile
 
 BATCH_SIZES = {"cpu": 1, "cuda": 8}
 """Tiles at a time: a CPU gains nothing from more, and large buffers cost it page faults."""
@@ -178,7 +174,7 @@ def run(
         with Journal(folder.journal) as journal:
             journal.claim(_settings(config, inputs, selection, device))
             publish_text(folder.config, config.to_toml())
-            _publish_pairs(folder, inputs)
+            publish_pairs(folder, inputs)
             observe(
                 plan,
                 journal,
@@ -206,9 +202,9 @@ def run(
                 refused=len(refused),
                 warnings=inputs.audit.warnings,
             )
-            left_out = [*inputs.audit.problems, *_unreadable(journal)]
-            _publish_skipped(folder, left_out)
-            _publish_tiles(folder, journal, plan, selection)
+            left_out = [*inputs.audit.problems, *unreadable(journal)]
+            publish_skipped(folder, left_out)
+            publish_tiles(folder, journal, plan)
         folder.write_facts(_facts(config, inputs, selection, device, started))
         publish_text(folder.results, table.to_json())
         publish_text(folder.report, REPORTS["html"].render(folder))
@@ -276,63 +272,3 @@ def _facts(
         "layout": inputs.layout.name,
         "notes": list(inputs.audit.notes),
     }
-
-
-def _csv(path: Path, header: Sequence[str], lines: Iterable[Sequence[object]]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(lines)
-    publish_text(path, text.getvalue())
-
-
-def _absolute(file: ImageFile) -> ImageFile:
-    return replace(file, path=file.path.absolute())
-
-
-def _publish_pairs(folder: RunFolder, inputs: Inputs) -> None:
-    def line(tile: Tile) -> list[object]:
-        generated = [tile.generated[model] for model in inputs.models]
-        files = [_absolute(file) if file else "" for file in (tile.source, tile.real, *generated)]
-        return [tile.id, tile.group, tile.label, tile.mpp, *files]
-
-    header = ["tile", "group", "label", "mpp", "source", "real", *(f"generated:{model}" for model in inputs.models)]
-    _csv(folder.pairs, header, (line(tile) for tile in inputs.audit.tiles))
-
-
-def _unreadable(journal: Journal) -> list[Problem]:
-    return [Problem(tile, "decode", reason) for tile, reason in journal.skipped().items()]
-
-
-def _publish_skipped(folder: RunFolder, problems: Sequence[Problem]) -> None:
-    ordered = sorted(problems, key=lambda problem: (problem.tile, problem.kind, problem.message))
-    _csv(folder.skipped, ["tile", "kind", "reason"], ([each.tile, each.kind, each.message] for each in ordered))
-
-
-def _publish_tiles(folder: RunFolder, journal: Journal, plan: Plan, selection: Selection) -> None:
-    """Write tiles.parquet: one row per model, tile and metric with a value per tile."""
-    tiles = {tile.id: tile for tile in plan.tiles}
-    frames = []
-    for metric in selection.computable:
-        for model in plan.names:
-            ids, rows = journal.rows(model, metric.rows)
-            if metric.values is None or not ids or rows.shape[1] == 0:
-                continue
-            frames.append(
-                pd.DataFrame(
-                    {
-                        "model": model,
-                        "tile": list(ids),
-                        "group": pd.Series([tiles[tile].group for tile in ids], dtype="object"),
-                        "label": pd.Series([tiles[tile].label for tile in ids], dtype="object"),
-                        "metric": metric.name,
-                        "signature": metric.signature,
-                        "condition": "clean",
-                        "value": metric.values(rows),
-                    }
-                )
-            )
-    columns = ["model", "tile", "group", "label", "metric", "signature", "condition", "value"]
-    table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
-    with replacing(folder.tiles) as temporary:
-        table.to_parquet(temporary, index=False)

@@ -73,27 +73,11 @@ def _missing(key: str, owner: str, files: Mapping[str, list[ImageFile]], alike: 
     return text
 
 
-def pair(
-    gathered: Gathered,
-    layout: Layout,
-    *,
-    groups: TagRule | None = None,
-    labels: TagRule | None = None,
-    mpp: float | None = None,
-) -> Paired:
-    """Return every tile that has one file on each side, and a problem for every tile that has not.
-
-    Raises:
-        UsageError: no tile is complete, which is a wrong folder rather than a missing file.
-        InputError: a group or label rule fails on a tile.
-    """
-    owners = {"real": gathered.real, **({"source": gathered.source} if gathered.source else {}), **gathered.generated}
-    files = {owner: _by_key(entries) for owner, entries in owners.items()}
-    keys = sorted(set().union(*files.values()))
+def _match(files: Mapping[str, dict[str, list[ImageFile]]]) -> tuple[list[str], list[Problem]]:
+    """Return the keys with exactly one file of every owner, and a problem for each way in which the others fail."""
     alike = {owner: {_alike(key): key for key in found} for owner, found in files.items()}
-    problems: list[Problem] = []
-    complete = []
-    for key in keys:
+    complete, problems = [], []
+    for key in sorted(set().union(*files.values())):
         found = []
         for owner, by_key in files.items():
             if key not in by_key:
@@ -112,6 +96,37 @@ def pair(
             expected="equal names in every folder",
             next_step="Check the folders, choose a --layout, or pass a --manifest.",
         )
+    return complete, problems
+
+
+def _require_all_or_no_groups(tiles: list[Tile]) -> None:
+    lacking = [tile.id for tile in tiles if tile.group is None]
+    if 0 < len(lacking) < len(tiles):
+        raise InputError(
+            where=f"tile '{lacking[0]}'",
+            found=f"it has no group, {len(tiles) - len(lacking)} of {len(tiles)} tiles have one",
+            expected="a group for every tile or for none",
+            next_step="Complete the manifest, or pass --groups none to take tiles as independent.",
+        )
+
+
+def pair(
+    gathered: Gathered,
+    layout: Layout,
+    *,
+    groups: TagRule | None = None,
+    labels: TagRule | None = None,
+    mpp: float | None = None,
+) -> Paired:
+    """Return every tile that has one file on each side, and a problem for every tile that has not.
+
+    Raises:
+        UsageError: no tile is complete, which is a wrong folder rather than a missing file.
+        InputError: a group or label rule fails on a tile.
+    """
+    owners = {"real": gathered.real, **({"source": gathered.source} if gathered.source else {}), **gathered.generated}
+    files = {owner: _by_key(entries) for owner, entries in owners.items()}
+    complete, problems = _match(files)
     known = layout if layout.kind == "dataset" else recognise(complete)
     notes = list(gathered.notes)
     if known and known is not layout and not gathered.names:
@@ -137,13 +152,5 @@ def pair(
                 mpp=mpp or name.mpp or layout.mpp,
             )
         )
-    grouped = [tile for tile in tiles if tile.group is not None]
-    if grouped and len(grouped) != len(tiles):
-        lacking = next(tile.id for tile in tiles if tile.group is None)
-        raise InputError(
-            where=f"tile '{lacking}'",
-            found=f"it has no group, {len(grouped)} of {len(tiles)} tiles have one",
-            expected="a group for every tile or for none",
-            next_step="Complete the manifest, or pass --groups none to take tiles as independent.",
-        )
+    _require_all_or_no_groups(tiles)
     return Paired(tuple(tiles), tuple(gathered.generated), tuple(problems), tuple(notes), gathered.warnings)
