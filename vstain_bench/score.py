@@ -24,13 +24,12 @@ class Output:
 
     Attributes:
         name: The model under which its rows are kept.
-        owner: Whose images it is made from: ``real``, ``source``, a model, or a control's partner.
-        make: From that view to the images, (b, 3, h, w).
+        make: From the views of the batch by owner (``real``, ``source``, models, companions) to images, (b, 3, h, w);
+            raises ``Undefined`` where it cannot be made.
     """
 
     name: str
-    owner: str
-    make: Callable[[View], Images]
+    make: Callable[[Mapping[str, View]], Images]
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Plan:
         outputs: What is scored on every tile.
         extra: What is scored on the tiles of the subset as well.
         subset: Their ids.
-        partners: For tiles of the subset, the tile of another group.
+        companions: Further real tiles that are loaded beside those of the subset: by owner, then by tile id.
     """
 
     tiles: tuple[Tile, ...]
@@ -53,17 +52,12 @@ class Plan:
     outputs: tuple[Output, ...]
     extra: tuple[Output, ...] = ()
     subset: frozenset[str] = frozenset()
-    partners: Mapping[str, Tile] = field(default_factory=dict)
+    companions: Mapping[str, Mapping[str, Tile]] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all outputs in their order."""
         return tuple(output.name for output in (*self.outputs, *self.extra))
-
-
-def as_it_is(view: View) -> Images:
-    """Return the images unchanged."""
-    return view.images
 
 
 def plan_run(
@@ -85,23 +79,29 @@ def plan_run(
         tiles=tuple(tiles),
         sizes=sizes,
         metrics=metrics,
-        outputs=tuple(Output(model, model, as_it_is) for model in models),
-        extra=tuple(Output(control.model, control.needs, _maker(control)) for control in controls),
+        outputs=tuple(model_output(model) for model in models),
+        extra=tuple(control_output(control) for control in controls),
         subset=subset if controls else frozenset(),
-        partners=partners,
+        companions={PARTNER: partners},
     )
 
 
-def _maker(control: Control) -> Callable[[View], Images]:
-    return lambda view: control.make(view.images)
+def model_output(model: str) -> Output:
+    """Return a model's images as they are."""
+    return Output(model, lambda views: views[model].images)
+
+
+def control_output(control: Control) -> Output:
+    """Return what a control makes."""
+    return Output(control.model, lambda views: control.make(views[control.needs].images))
 
 
 def _files(plan: Plan, tile: Tile) -> dict[str, ImageFile]:
     files: dict[str, ImageFile] = {"real": tile.real, **tile.generated}
     if tile.source is not None:
         files["source"] = tile.source
-    if tile.id in plan.subset and tile.id in plan.partners:
-        files[PARTNER] = plan.partners[tile.id].real
+    if tile.id in plan.subset:
+        files |= {owner: tiles[tile.id].real for owner, tiles in plan.companions.items() if tile.id in tiles}
     return files
 
 
@@ -183,9 +183,19 @@ def _observe_batch(plan: Plan, loaded: Loaded, mpp: tuple[float | None, ...]) ->
         shared["source"] = views["source"]
     entries = []
     for output in (*plan.outputs, *(plan.extra if loaded.kind == EXTRA else ())):
-        generated = View(loaded.ids, output.name, output.make(views[output.owner]), mpp)
-        entries += _observe_output(plan, generated, shared)
+        try:
+            generated = View(loaded.ids, output.name, output.make(views), mpp)
+        except Undefined as reason:
+            entries += _missing(plan, output.name, loaded.ids, str(reason))
+        else:
+            entries += _observe_output(plan, generated, shared)
     return entries
+
+
+def _missing(plan: Plan, name: str, ids: tuple[str, ...], reason: str) -> list[Entry]:
+    """Return rows that say that an output could not be made."""
+    empty = np.full((len(ids), 1), np.nan)
+    return [Entry(name, rows, ids, empty, reason) for rows in dict.fromkeys(metric.rows for metric in plan.metrics)]
 
 
 def _observe_output(plan: Plan, generated: View, shared: Mapping[Side, View]) -> list[Entry]:
