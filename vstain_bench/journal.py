@@ -129,8 +129,11 @@ class Journal:
         ).fetchall()
         if not found:
             return (), np.empty((0, 1))
-        data = np.frombuffer(b"".join(row[2] for row in found), dtype=found[0][1])
-        return tuple(row[0] for row in found), data.reshape(len(found), -1)
+        width, kind = max((len(data), dtype) for _, dtype, data in found)
+        empty = np.full(width // np.dtype(kind).itemsize, np.nan, dtype=kind).tobytes()
+        # A tile on which nothing could be observed has a single NaN where the others have features.
+        parts = [data if (len(data), dtype) == (width, kind) else empty for _, dtype, data in found]
+        return tuple(row[0] for row in found), np.frombuffer(b"".join(parts), dtype=kind).reshape(len(found), -1)
 
     def gap(self, model: str, observation: str) -> str:
         """Return why values of one model and observation are missing, or an empty string."""
