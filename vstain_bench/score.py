@@ -103,7 +103,7 @@ def observe(
             journal.skip(loaded.id, str(loaded.fault))
             count += 1
         else:
-            entries = _observe_batch(plan, loaded)
+            entries = _observe_batch(plan, loaded, tuple(tiles[tile].mpp for tile in loaded.ids))
             journal.acknowledge({tile: _record(plan, tiles[tile], loaded) for tile in loaded.ids}, entries)
             count += len(loaded.ids)
         if progress:
@@ -129,16 +129,16 @@ def _require_unchanged(plan: Plan, tile: Tile, kept: Mapping[str, Mapping[str, o
             )
 
 
-def _observe_batch(plan: Plan, loaded: Loaded) -> list[Entry]:
-    shared: dict[Side, View] = {"real": View(loaded.ids, "real", loaded.images["real"])}
+def _observe_batch(plan: Plan, loaded: Loaded, mpp: tuple[float | None, ...]) -> list[Entry]:
+    shared: dict[Side, View] = {"real": View(loaded.ids, "real", loaded.images["real"], mpp)}
     if "source" in loaded.images:
-        shared["source"] = View(loaded.ids, "source", loaded.images["source"])
+        shared["source"] = View(loaded.ids, "source", loaded.images["source"], mpp)
     entries = []
     for model in plan.models:
-        entries += _observe_model(plan, model, View(loaded.ids, model, loaded.images[model]), shared)
+        entries += _observe_model(plan, model, View(loaded.ids, model, loaded.images[model], mpp), shared)
     if loaded.kind == CONTROLLED:
         for control in plan.controls:
-            output = View(loaded.ids, control.model, control.make(loaded.images[control.needs]))
+            output = View(loaded.ids, control.model, control.make(loaded.images[control.needs]), mpp)
             entries += _observe_model(plan, control.model, output, shared)
     return entries
 

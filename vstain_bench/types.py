@@ -57,13 +57,17 @@ class Tile:
 class View:
     """One side of a batch: its images, and whatever has been computed from them, computed once.
 
-    ``owner`` says whose images these are: ``source``, ``real``, a model's name, or a control's.
+    ``owner`` says whose images these are: ``source``, ``real``, a model's name, or a control's. ``mpp`` holds µm per
+    pixel of every tile, None where it is unknown.
     """
 
-    def __init__(self, ids: tuple[str, ...], owner: str, images: Images) -> None:
+    def __init__(self, ids: tuple[str, ...], owner: str, images: Images, mpp: tuple[float | None, ...] = ()) -> None:
         self.ids = ids
         self.owner = owner
         self.images = images
+        self.mpp = mpp or (None,) * len(ids)
+        if len(self.mpp) != len(ids):
+            raise ValueError(f"{len(self.mpp)} pixel sizes for {len(ids)} tiles")
         self._derived: dict[Hashable, object] = {}
 
     def derive(self, key: Hashable, compute: Callable[["View"], T]) -> T:
@@ -102,9 +106,10 @@ class Batch:
     def __init__(self, views: Mapping[Side, View]) -> None:
         self._views = dict(views)
         self._derived: dict[Hashable, object] = {}
-        self.ids = next(iter(self._views.values())).ids
-        if any(view.ids != self.ids for view in self._views.values()):
-            raise ValueError("the sides of a batch hold different tiles")
+        first = next(iter(self._views.values()))
+        self.ids, self.mpp = first.ids, first.mpp
+        if any((view.ids, view.mpp) != (self.ids, self.mpp) for view in self._views.values()):
+            raise ValueError("the sides of a batch hold different tiles, or tiles of different pixel size")
 
     def view(self, side: Side) -> View:
         """Return one side with its memory of derived values."""
