@@ -24,9 +24,9 @@ NUCLEI_DETECTORS: Registry[Detector] = Registry("nuclei detector")
 
 CELL_UM = 0.75
 """Grid on which nuclei are sought; finer pixels are averaged."""
-SCALES_UM = (1.8, 2.4, 3.2)
-"""Standard deviations of the Laplacian of Gaussian: discs of 2.5 to 4.5 µm radius answer most."""
-CONTRAST = 0.05
+SCALES_UM = (2.4, 3.2)
+"""Standard deviations of the Laplacian of Gaussian: discs of 3.4 and 4.5 µm radius answer most."""
+CONTRAST = 0.02
 """Least answer, in OD: a disc that is darker than its surroundings by c answers 0.74 c at its own scale."""
 APART_UM = 3.0
 """Least distance between two centres."""

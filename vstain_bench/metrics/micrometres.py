@@ -15,6 +15,10 @@ Map = NDArray[np.float64]
 """One value per place, shape (h, w)."""
 Mask = NDArray[np.bool_]
 
+FLAT_OD = 0.001
+"""Standard deviation of block means below which a tile has no pattern: what 8-bit rounding leaves is 0.0001, the palest
+of four real tiles has 0.007."""
+
 
 def pixel_sizes(batch: Batch) -> tuple[float, ...]:
     """Return µm per pixel of every tile of a batch.
@@ -60,10 +64,13 @@ def distances(mask: Mask, mpp: float) -> Map:
 
 
 def correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """Return Pearson's r: 0 where only the first is constant (it says nothing), NaN where the second is."""
+    """Return Pearson's r of two OD maps, (h, w), a spread below ``FLAT_OD`` taken as none.
+
+    Two flat maps agree (1); where one is flat there is nothing to correlate (0).
+    """
     one, other = first.ravel() - first.mean(), second.ravel() - second.mean()
     spread, reference = float(one @ one), float(other @ other)
-    flat = 1e-12 * one.size
-    if reference <= flat:
-        return math.nan
-    return 0.0 if spread <= flat else float(np.clip(one @ other / math.sqrt(spread * reference), -1.0, 1.0))
+    flat = FLAT_OD**2 * one.size
+    if spread <= flat or reference <= flat:
+        return float(spread <= flat and reference <= flat)
+    return float(np.clip(one @ other / math.sqrt(spread * reference), -1.0, 1.0))

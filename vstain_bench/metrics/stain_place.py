@@ -32,8 +32,8 @@ def dab_block_r(*, block_um: float = 8.0, background: str = "tile", vectors: str
     """Correlation within a tile of the mean DAB OD of square blocks of ``block_um`` µm, generated with real.
 
     Pearson's r over whole blocks from the upper left corner, then the mean over tiles; range [-1, 1], 1 is perfect. A
-    generated tile with the same DAB everywhere gets 0; a real one like that leaves the tile without a value. Blind to
-    gain and offset by construction. Customary sizes are 4, 8, 16 and 32 µm.
+    side whose blocks differ by less than 0.001 OD (standard deviation) has no pattern: two such sides agree (1), one
+    gets 0. Blind to gain and offset by construction. Customary sizes are 4, 8, 16 and 32 µm.
     """
     separation = Separation(background, vectors)
 
