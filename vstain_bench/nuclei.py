@@ -49,12 +49,15 @@ def find_blobs(density: NDArray[np.floating], mpp: float) -> Centres:
     reach = max(1, math.floor(APART_UM / cell))
     offset = np.arange(-reach, reach + 1)
     disc = np.hypot(offset[:, None], offset[None]) * cell <= APART_UM
-    peaks = np.argwhere(
-        (answer == ndimage.maximum_filter(answer, footprint=disc, mode="nearest")) & (answer > CONTRAST)
-    )
-    if not len(peaks):
+    highest = answer == ndimage.maximum_filter(answer, footprint=disc, mode="nearest")
+    areas, number = ndimage.label(highest & (answer > CONTRAST), structure=np.ones((3, 3)))
+    peaks = np.argwhere(areas)
+    if not number:
         return np.empty((0, 2))
-    return np.asarray((peaks + _vertex(answer, peaks) + 0.5) * cell)
+    refined = (peaks + _vertex(answer, peaks) + 0.5) * cell
+    nucleus = areas[tuple(peaks.T)] - 1  # equal neighbours are one nucleus, at their mean
+    sums = np.stack([np.bincount(nucleus, weights=axis) for axis in refined.T], axis=1)
+    return np.asarray(sums / np.bincount(nucleus)[:, None])
 
 
 def _vertex(answer: NDArray[np.floating], peaks: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -47,7 +47,7 @@ def test_histograms_are_shares_with_both_ends_counted() -> None:
 
 
 def test_a_histogram_on_its_own_range_is_blind_to_the_amount_of_stain() -> None:
-    """CSSP2P's JSD: DAB at half and at a quarter give no distance; one dark pixel gives a large one; ours the reverse."""
+    """CSSP2P's JSD: nothing for DAB halved or quartered, much for one dark pixel; with a shared range the reverse."""
     dab = torch.rand((96, 96), generator=torch.Generator().manual_seed(0)) ** 3 * 0.8
     real = stained(dab, haematoxylin=0.0)
     speck = dab.clone()
