@@ -53,3 +53,21 @@ def bci_pairs() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the real tiles are not here ({os.path.relpath(folder)}); their licence keeps them out")
     return folder
+
+
+@pytest.fixture
+def bci_blurry() -> Path:
+    """The folder of four real crops on grey glass and a degenerate model's output; the test is skipped where absent."""
+    folder = REAL_DATA / "bci_blurry"
+    if not folder.is_dir():
+        pytest.skip(f"the real tiles are not here ({os.path.relpath(folder)}); their licence keeps them out")
+    return folder
+
+
+@pytest.fixture
+def deepliif() -> Path:
+    """The folder of six Ki67 tiles with labelled nuclei; the test is skipped where it is absent."""
+    folder = REAL_DATA / "deepliif"
+    if not folder.is_dir():
+        pytest.skip(f"the real tiles are not here ({os.path.relpath(folder)}); their licence keeps them out")
+    return folder

@@ -20,7 +20,7 @@ LAYERS = (
     ("score", "tabulate", "listings", "selection", "protocol", "controls", "journal", "stats"),
     ("metrics", "adapters"),
     ("features", "io", "results"),
-    ("phantom", "registry", "config", "provenance", "publish"),
+    ("stain", "nuclei", "phantom", "registry", "config", "provenance", "publish"),
     ("types",),
     ("errors",),
 )
