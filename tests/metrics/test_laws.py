@@ -54,7 +54,7 @@ def sides(request: pytest.FixtureRequest) -> dict[Side, Images]:
 def _batch(metric: Metric, sides: dict[Side, Images], chosen: list[int]) -> Batch:
     """A batch of the chosen tiles with only the sides that the metric says it compares."""
     ids = tuple(f"tile{place}" for place in chosen)
-    mpp = (0.5,) * len(ids)
+    mpp = (1.0,) * len(ids)  # 64 px hold four blocks of 32 µm
     return Batch({side: View(ids, side, sides[side][chosen].clone(), mpp) for side in metric.compares})
 
 
