@@ -17,7 +17,7 @@ LAYERS = (
     ("demo", "catalogue"),
     ("run",),
     ("reports",),
-    ("score", "tabulate", "selection", "protocol", "controls", "journal", "stats"),
+    ("score", "tabulate", "selection", "protocol", "controls", "journal", "stats", "stress"),
     ("metrics", "adapters"),
     ("features", "io", "results"),
     ("phantom", "registry", "config", "provenance", "publish"),
