@@ -21,8 +21,10 @@ COVERED = 0.8
 """Least share of a donor's area that is DAB-positive."""
 LARGEST = 0.35
 """Largest radius of a nest, as a share of the tile's shorter side."""
+INSIDE = 0.6
+"""Least share of a nest's outline that is room for it."""
 MOST = 400
-"""Nests after which a tile is given up: what is left of it holds none."""
+"""Nests tried before a tile is given up: what is left of it holds none."""
 CELL_UM, MEMBRANE_UM, MEMBRANE_OD, CYTOPLASM_OD = 12.8, 0.9, 0.5, 0.08
 
 
@@ -51,21 +53,21 @@ def place_nests(draw: Draw, room: Mask, share: float) -> list[Nest]:
     """Return nests of 20 to 200 µm in the room given, which together cover a share of the tile, exact to a pixel.
 
     They come one after the other, the last one as large as is still wanted, so that more area is more of the same.
-    Each is the best placed of 16 candidates: the one deepest inside the room. Without enough room there are none.
+    Each lies where it is deepest inside the room of 16 candidates, and is refused if most of it would lie outside.
+    Without enough room there are none.
     """
     wanted = round(share * room.size)
     left = room.copy()
     nests: list[Nest] = []
-    depth = np.zeros(room.shape)
     if int(room.sum()) < wanted:
         return []
+    depth = _depth(left)
     low, high = (np.log(min(radius / draw.mpp, LARGEST * min(room.shape))) for radius in RADII_UM)
     for number in range(MOST):
         if wanted <= 0:
             return nests
         random = draw.generator("nest", number)
         radius = float(np.exp(random.uniform(low, high)))
-        depth = ndimage.distance_transform_edt(np.pad(left, 1))[1:-1, 1:-1] if number % 8 == 0 else depth * left
         places = np.flatnonzero(left)
         candidates = places[(random.uniform(size=16) * len(places)).astype(np.int64)]
         best = int(candidates[np.argmax(np.minimum(depth.ravel()[candidates], radius))])
@@ -77,14 +79,23 @@ def place_nests(draw: Draw, room: Mask, share: float) -> list[Nest]:
         rows, columns = (np.arange(part.start, part.stop, dtype=np.float64) for part in window)
         ratio = _outline(draw, number, (rows[:, None], columns[None, :]), centre, radius)
         inside = (ratio < 1) & left[window]
+        if inside.sum() < INSIDE * (ratio < 1).sum():
+            continue
         if int(inside.sum()) > wanted:
             inside &= ratio <= np.partition(ratio[inside], wanted - 1)[wanted - 1]
         area = np.zeros_like(room)
         area[window] = inside
         left &= ~area
+        depth = _depth(left)
         wanted -= int(inside.sum())
         nests.append(Nest(centre, radius, area))
     return []
+
+
+def _depth(room: Mask) -> Array:
+    """Return how far inside the room each pixel lies, in px; beyond the tile there is room, too."""
+    depth: Array = ndimage.distance_transform_edt(room)
+    return depth
 
 
 def _donor(dab: Density, nest: Nest, mpp: float, random: np.random.Generator) -> Density | None:
