@@ -43,7 +43,7 @@ def seed_of(*parts: object) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
-def _expanded_tail(groups: int) -> float:
+def expanded_tail(groups: int) -> float:
     """Return the tail probability of a percentile interval widened for few groups.
 
     A percentile interval of a mean is too narrow by the factor that separates the normal from Student's t and the
@@ -75,7 +75,7 @@ def bootstrap_mean(values: Values, groups: np.ndarray, seed: int) -> Interval | 
         vectorized=True,
         n_resamples=DRAWS,
         batch=max(1, 4_000_000 // len(sums)),
-        confidence_level=1 - 2 * max(_expanded_tail(len(sums)), 0.5 / DRAWS),
+        confidence_level=1 - 2 * max(expanded_tail(len(sums)), 0.5 / DRAWS),
         method="percentile",
         rng=np.random.default_rng(seed),
     )
