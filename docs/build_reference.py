@@ -13,6 +13,7 @@ COMMANDS = {
     "run": "score folders of generated tiles; the same command continues a run that was stopped",
     "check": "audit the input, score nothing; exit 1 on a finding",
     "show": "a finished run as terminal, md, latex, csv, json or html",
+    "stress": "perturb real tiles in micrometres and say how each metric answers",
     "demo": "synthetic tissue, four simulated models, a run and its report; no download",
     "list": "what exists: metrics, protocols, encoders, datasets, controls, reports, adapters",
     "weights": "list, fetch and verify the weight files of networks",
@@ -63,6 +64,11 @@ def reference() -> str:
     for title, what in (("Protocols", "protocols"), ("Encoders", "encoders"), ("Layouts and data sets", "datasets")):
         lines += ["", f"## {title}", ""]
         lines += _table(["name", "what"], [[_code(r["name"]), _told(r)] for r in catalogue(what)])
+    lines += ["## Perturbations", ""]
+    lines += _table(
+        ["name", "what", "kind", "levels"],
+        [[_code(r["name"]), r["summary"], r["kind"], r["levels"]] for r in catalogue("perturbations")],
+    )
     for title, what in (("Controls", "controls"), ("Reports", "reports"), ("Adapters", "adapters")):
         lines += [
             f"## {title}",

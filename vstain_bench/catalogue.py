@@ -12,6 +12,7 @@ from vstain_bench.protocol import names as protocol_names
 from vstain_bench.protocol import read_protocol
 from vstain_bench.registry import nearest
 from vstain_bench.reports import REPORTS
+from vstain_bench.stress import PERTURBATIONS
 
 Record = dict[str, object]
 
@@ -64,6 +65,18 @@ def _datasets() -> list[Record]:
     return [{"name": name, "kind": LAYOUTS[name].kind, "summary": LAYOUTS[name].summary} for name in LAYOUTS]
 
 
+def _perturbations() -> list[Record]:
+    return [
+        {
+            "name": name,
+            "summary": PERTURBATIONS[name].summary,
+            "kind": PERTURBATIONS[name].kind,
+            "levels": ", ".join(f"{level:g}" for level in PERTURBATIONS[name].levels) + f" {PERTURBATIONS[name].unit}",
+        }
+        for name in PERTURBATIONS
+    ]
+
+
 def _controls() -> list[Record]:
     return [{"name": CONTROLS[name].model, "summary": CONTROLS[name].summary} for name in CONTROLS]
 
@@ -89,6 +102,7 @@ CATALOGUES: dict[str, Callable[[], list[Record]]] = {
     "encoders": _encoders,
     "datasets": _datasets,
     "controls": _controls,
+    "perturbations": _perturbations,
     "reports": _reports,
     "adapters": _adapters,
 }

@@ -41,7 +41,7 @@ def test_help_is_quick_and_loads_no_heavy_library() -> None:
     assert "vstain-bench" in done.stdout
 
 
-@pytest.mark.parametrize("verb", ["run", "check", "show", "demo", "list", "weights", "schema"])
+@pytest.mark.parametrize("verb", ["run", "check", "show", "stress", "demo", "list", "weights", "schema"])
 def test_every_verb_has_help_with_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert call([verb, "--help"]) == 0
     text = capsys.readouterr().out
@@ -137,7 +137,9 @@ def test_check_passes_sound_input_and_fails_a_broken_one(
     assert "failed download" in found["problems"][0]["message"]
 
 
-@pytest.mark.parametrize("what", ["metrics", "protocols", "encoders", "datasets", "controls", "reports", "adapters"])
+@pytest.mark.parametrize(
+    "what", ["metrics", "protocols", "encoders", "datasets", "controls", "perturbations", "reports", "adapters"]
+)
 def test_list_prints_records_as_text_and_json(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["list", what, "--json"]) == 0
     records = json.loads(capsys.readouterr().out)

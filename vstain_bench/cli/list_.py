@@ -8,7 +8,10 @@ from vstain_bench.cli import options
 
 
 def list_(
-    what: Annotated[str, typer.Argument(help="metrics, protocols, encoders, datasets, controls, reports or adapters.")],
+    what: Annotated[
+        str,
+        typer.Argument(help="metrics, protocols, encoders, datasets, controls, perturbations, reports, adapters."),
+    ],
     plugin: options.Plugin = None,
     json: options.Json = False,
 ) -> int:

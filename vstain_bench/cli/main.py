@@ -9,7 +9,7 @@ from types import FrameType
 import typer
 
 from vstain_bench import __version__
-from vstain_bench.cli import check, demo, list_, run, schema, show, weights
+from vstain_bench.cli import check, demo, list_, run, schema, show, stress, weights
 from vstain_bench.errors import VstainError
 
 EPILOG = (
@@ -32,6 +32,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("check")(check.check)
 app.command("show")(show.show)
+app.command("stress")(stress.stress)
 app.command("demo")(demo.demo)
 app.command("list")(list_.list_)
 app.command("schema")(schema.schema)

@@ -68,9 +68,18 @@ def choose_layout(config: RunConfig) -> Layout:
     return LAYOUTS["parallel"]
 
 
-def read_inputs(config: RunConfig, *, deep: bool = False, progress: Callable[[int, int], None] | None = None) -> Inputs:
-    """Pair and audit the tiles of a configuration; problems stay in the audit, nothing is refused yet."""
-    if not config.generated and config.manifest is None:
+def read_inputs(
+    config: RunConfig,
+    *,
+    deep: bool = False,
+    models: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> Inputs:
+    """Pair and audit the tiles of a configuration; problems stay in the audit, nothing is refused yet.
+
+    Without ``models`` only real (and source) tiles are asked for.
+    """
+    if models and not config.generated and config.manifest is None:
         raise UsageError(where="GENERATED", found="no folder", expected="at least one folder of generated tiles")
     layout = choose_layout(config)
     policy = DecodePolicy.parse(config.decode)
@@ -81,6 +90,7 @@ def read_inputs(config: RunConfig, *, deep: bool = False, progress: Callable[[in
         root=config.root,
         split=config.split,
         manifest=config.manifest,
+        models=models,
     )
     paired = pair(
         layout.gather(request),

@@ -13,7 +13,10 @@ from vstain_bench.types import ImageFile
 
 @dataclass(frozen=True)
 class Request:
-    """What the user pointed at: one folder per model, and folders of real and source tiles or a data set's root."""
+    """What the user pointed at: one folder per model, and folders of real and source tiles or a data set's root.
+
+    Without ``models`` only real and source tiles are wanted.
+    """
 
     generated: Mapping[str, Path]
     real: Path | None = None
@@ -21,6 +24,7 @@ class Request:
     root: Path | None = None
     split: str | None = None
     manifest: Path | None = None
+    models: bool = True
 
 
 @dataclass(frozen=True)

@@ -77,12 +77,12 @@ def gather(request: Request) -> Gathered:
         for number, line in enumerate(lines, start=2)
     }
     models: dict[str, Files] = {}
-    if not request.generated:
+    if request.models and not request.generated:
         models |= {"generated": column("generated")} if "generated" in columns else {}
         models |= {name.partition(":")[2]: column(name) for name in columns if name.startswith("generated:")}
     more, notes = generated_files(request)
     models |= more
-    if not any(models.values()):
+    if request.models and not any(models.values()):
         raise UsageError(
             where=f"--manifest {manifest}",
             found="no generated tiles",

@@ -1,0 +1,62 @@
+"""``vstain-bench stress``: which metric forgives a displaced stain and notices a wrong one."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vstain_bench.cli import options
+from vstain_bench.cli.progress import progress
+
+
+def stress(
+    real: options.Real = None,
+    source: options.Source = None,
+    out: Annotated[Path, typer.Option(help="Folder of the sweep.")] = Path("runs/stress"),
+    dataset: options.Dataset = None,
+    root: options.Root = None,
+    split: options.Split = None,
+    manifest: options.Manifest = None,
+    metrics: Annotated[str | None, typer.Option(help="Metrics by name.", show_default=False)] = None,
+    protocol: Annotated[str, typer.Option(help="Named list of metrics.")] = "stress",
+    perturbations: Annotated[
+        str | None, typer.Option(help="Names from 'list perturbations', with commas.", show_default="all")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Most seeds of each perturbation.", min=1)] = 1,
+    groups: options.Groups = None,
+    mpp: options.Mpp = None,
+    decode: options.Decode = None,
+    seed: Annotated[int | None, typer.Option(help="Of partners and intervals.", show_default="0")] = None,
+    workers: options.Workers = None,
+    limit: options.Limit = None,
+    plugin: options.Plugin = None,
+    config: options.Config = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Perturb real tiles in micrometres and say how each metric answers.
+
+    Example: vstain-bench stress --real data/IHC --source data/HE --mpp 0.25 --out runs/stress
+
+    The same command continues a sweep that was stopped.
+    """
+    settings = options.resolve(
+        None, config, real=real, source=source, dataset=dataset, root=root, split=split, manifest=manifest,
+        metrics=metrics, protocol=protocol, groups=groups, mpp=mpp, decode=decode, seed=seed, workers=workers,
+        limit=limit, plugin=plugin,
+    )  # fmt: skip
+    from vstain_bench.cli.output import print_verdicts
+    from vstain_bench.registry import load_plugins
+    from vstain_bench.stress.job import run_stress
+
+    load_plugins(tuple(plugin or ()))
+    names = [name.strip() for name in perturbations.split(",")] if perturbations else None
+    with progress(quiet) as report:
+        result = run_stress(settings, out, perturbations=names, seeds=seeds, progress=report)
+    if json:
+        sys.stdout.write((out / "stress.json").read_text(encoding="utf-8"))
+    else:
+        print_verdicts(result)
+    options.talk(f"Folder: {out}")
+    return 0
