@@ -53,12 +53,12 @@ def print_records(records: Sequence[Mapping[str, object]]) -> None:
 
 def print_verdicts(result: "Stressed") -> None:
     """Print what a sweep says of each metric, the most trustworthy first."""
-    drawn = RichTable(show_edge=False)
+    drawn = RichTable(show_edge=False, padding=0)
     displacements = list(result.verdicts[0].ordering) if result.verdicts else []
     drawn.add_column("metric", no_wrap=True)
     for displacement in displacements:
-        drawn.add_column(f"right first\nat {displacement:g} µm", justify="right", no_wrap=True)
-    for title in ("clean", "floor", "half\nlost at", "no DAB\ncosts", "worse\nwith more"):
+        drawn.add_column(f"right first\n{displacement:g} µm off", justify="right", no_wrap=True)
+    for title in ("clean", "floor", "half\nlost at", "no DAB\ncosts", "worse\nif more"):
         drawn.add_column(title, justify="right", no_wrap=True)
     for verdict in result.verdicts:
         rates = [verdict.ordering.get(displacement) for displacement in displacements]
@@ -74,20 +74,20 @@ def print_verdicts(result: "Stressed") -> None:
     out = console()
     out.print(drawn)
     groups = "groups not known" if result.groups is None else f"{result.groups} groups"
-    out.print(Text(f"• {result.tiles} tiles, {groups}, {result.conditions} perturbed copies of each; [95 % interval]."))
+    out.print(Text(f"• {result.tiles} tiles, {groups}, {result.conditions} perturbed copies of each; 95 % intervals."))
     out.print(Text("• right first: how often the displaced real tile outranks one that is aligned and wrong."))
     out.print(
         Text("• half lost at: the displacement that costs half of the way from clean to floor (the best control).")
     )
     out.print(Text("• no DAB costs: the displacement that costs as much as erasing all DAB."))
-    out.print(Text("• worse with more: share of steps to a larger defect that the metric calls worse."))
+    out.print(Text("• worse if more: share of steps to a larger defect that the metric calls worse."))
     out.print(Text("• – : never within the levels, or not defined (see stress.json)."))
     for name, reason in result.gaps.items():
         out.print(Text(f"• {name} has no value: {reason}"))
 
 
 def _rate(rate: "Rate") -> str:
-    ends = f"\n[{rate.interval.low:.2f}, {rate.interval.high:.2f}]" if rate.interval else ""
+    ends = f"\n{rate.interval.low:.2f}–{rate.interval.high:.2f}" if rate.interval else ""
     return f"{rate.value:.2f}{ends}"
 
 
