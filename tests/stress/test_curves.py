@@ -141,6 +141,8 @@ def test_equivalents_are_read_off_the_reference() -> None:
     assert math.isinf(equivalent(shifts, 0.2, better="higher"))
     errors = _answers(np.array([0.0, 1, 2, 4, 8, 16, 32, 64.0]))
     assert equivalent(errors, 6.0, better="lower") == pytest.approx(0.75)
+    first = shifts.only(shifts.tiles[:1])
+    assert (len(first.tiles), first.mean[0]) == (1, pytest.approx(0.95))
     bias = _answers(-np.array([0.0, 1, 2, 4, 8, 16, 32, 64.0]))
     assert equivalent(bias, 6.0, better="target", perfect=0.0) == pytest.approx(0.75)  # 6 too much is as bad
 

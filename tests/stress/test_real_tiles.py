@@ -18,7 +18,7 @@ from vstain_bench.types import Batch, Images, View
 
 pytestmark = pytest.mark.real_data
 MPP = 0.25
-IDS = ("0", "1+", "2+", "3+")
+IDS = ("00345", "00672", "00820", "00901")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ different tiles are different numbers. How many were left out is part of the res
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -57,6 +57,13 @@ class Responses:
     def steps(self) -> Array:
         """0 and every severity, shape (k + 1,)."""
         return np.concatenate([[0.0], self.severities])
+
+    def only(self, tiles: NDArray[np.str_]) -> "Responses":
+        """Return the same for some of the tiles, so that two curves can be compared over the same ones."""
+        kept = np.isin(self.tiles, tiles)
+        return replace(
+            self, clean=self.clean[kept], values=self.values[kept], tiles=self.tiles[kept], groups=self.groups[kept]
+        )
 
 
 def responses(table: "pd.DataFrame", metric: str, perturbation: str) -> Responses:
@@ -210,7 +217,7 @@ def equivalent(
     turns is read at the first severity that is as bad.
 
     Args:
-        reference: The metric's answers to the reference, such as a translation in µm.
+        reference: The metric's answers to the reference, such as a translation in µm; see `Responses.only`.
         value: The metric's mean under the other perturbation, over the same tiles.
         better: The metric's direction.
         perfect: Its target, where the direction is a target.

@@ -21,6 +21,7 @@ COVERED = 0.8
 """Least share of a donor's area that is DAB-positive."""
 LARGEST = 0.35
 """Largest radius of a nest, as a share of the tile's shorter side."""
+COARSE = 4
 INSIDE = 0.6
 """Least share of a nest's outline that is room for it."""
 MOST = 400
@@ -70,14 +71,15 @@ def place_nests(draw: Draw, room: Mask, share: float) -> list[Nest]:
         radius = float(np.exp(random.uniform(low, high)))
         places = np.flatnonzero(left)
         candidates = places[(random.uniform(size=16) * len(places)).astype(np.int64)]
-        best = int(candidates[np.argmax(np.minimum(depth.ravel()[candidates], radius))])
-        centre = (best // room.shape[1], best % room.shape[1])
+        rows, columns = np.divmod(candidates, room.shape[1])
+        best = int(np.argmax(np.minimum(depth[rows // COARSE, columns // COARSE], radius)))
+        centre = (int(rows[best]), int(columns[best]))
         window = tuple(
             slice(max(int(middle - 1.5 * radius), 0), min(int(middle + 1.5 * radius) + 2, side))
             for middle, side in zip(centre, room.shape, strict=True)
         )
-        rows, columns = (np.arange(part.start, part.stop, dtype=np.float64) for part in window)
-        ratio = _outline(draw, number, (rows[:, None], columns[None, :]), centre, radius)
+        down, across = (np.arange(part.start, part.stop, dtype=np.float64) for part in window)
+        ratio = _outline(draw, number, (down[:, None], across[None, :]), centre, radius)
         inside = (ratio < 1) & left[window]
         if inside.sum() < INSIDE * (ratio < 1).sum():
             continue
@@ -93,16 +95,18 @@ def place_nests(draw: Draw, room: Mask, share: float) -> list[Nest]:
 
 
 def _depth(room: Mask) -> Array:
-    """Return how far inside the room each pixel lies, in px; beyond the tile there is room, too."""
-    depth: Array = ndimage.distance_transform_edt(room)
+    """Return about how deep inside the room each pixel lies, in px, at a quarter of the resolution.
+
+    Beyond the tile there is room, too.
+    """
+    depth: Array = ndimage.distance_transform_edt(room[::COARSE, ::COARSE]) * COARSE
     return depth
 
 
-def _donor(dab: Density, nest: Nest, mpp: float, random: np.random.Generator) -> Density | None:
+def _donor(dab: Density, stained: Mask, nest: Nest, random: np.random.Generator) -> Density | None:
     """Return the density moved so that DAB-positive tissue lies on the nest, or None where none is large enough."""
-    room = positive(dab, mpp)
     side = max(int(2 * nest.radius * 0.8), 1)
-    covered = ndimage.uniform_filter(room.astype(np.float32), side, mode="constant")
+    covered = ndimage.uniform_filter(stained.astype(np.float32), side, mode="constant")
     places = np.flatnonzero(covered.ravel() >= COVERED)
     if not len(places):
         return None
@@ -145,11 +149,12 @@ def hallucinated_nests(picture: Pixels, draw: Draw) -> Pixels:
     """
     dab = density(picture, "dab")
     here = draw.tissue_of(picture)
-    donors = [dab] if draw.partner is None else [dab, density(draw.partner, "dab")]
+    maps = [dab] if draw.partner is None else [dab, density(draw.partner, "dab")]
+    donors = [(each, positive(each, draw.mpp)) for each in maps]
     change = np.zeros_like(dab)
-    for number, nest in enumerate(place_nests(draw, here & ~positive(dab, draw.mpp), draw.severity / 100)):
+    for number, nest in enumerate(place_nests(draw, here & ~donors[0][1], draw.severity / 100)):
         random = draw.generator("donor", number)
-        found = (_donor(donor, nest, draw.mpp, random) for donor in donors)
+        found = (_donor(each, stained, nest, random) for each, stained in donors)
         texture = next((each for each in found if each is not None), None)
         if texture is None:
             texture = _membranes(draw, nest, number)
