@@ -1,5 +1,6 @@
 """stain_fidelity: closed forms, a plain second computation, what it forgives, what it notices, and real tiles."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -139,7 +140,7 @@ def test_more_of_a_defect_is_worse(name: str, levels: tuple[float, ...]) -> None
     picture = phantom_tile(seed=31, label="2+", size=SIZE, mpp=MPP).real
     real = torch.from_numpy(picture).permute(2, 0, 1)[None].contiguous()
     values = [1.0, *(value(perturb(name, real, level), real) for level in levels)]
-    assert all(after < before for before, after in zip(values, values[1:], strict=False)), values
+    assert all(after < before for before, after in pairwise(values)), values
 
 
 @pytest.mark.parametrize(
