@@ -65,7 +65,7 @@ def tiles(arguments: argparse.Namespace) -> Iterator[tuple[str, Images, float]]:
             if not arguments.only or any(each in file.name for each in arguments.only.split(",")):
                 yield file.stem, read(file, arguments.crop), float(mpp)
     for number in range(arguments.phantoms):
-        label = SCORES[number % len(SCORES)]
+        label = tuple(SCORES)[number % len(SCORES)]
         tile = phantom_tile(seed=arguments.seed + number, label=label, size=256, mpp=0.5, group_seed=number)
         yield f"synthetic {label}", as_images(tile.real), 0.5
 

@@ -194,8 +194,9 @@ def _displacements(radius_um: float) -> list[tuple[int, int]]:
 
 def _aspect_means(comparison: Comparison, like: Tensor) -> Tensor:
     """Return the matrix that averages the values of each aspect, (aspects, values)."""
-    lengths = [len(aspect.bands) or 1 for aspect in comparison.aspects]
-    return torch.block_diag(*[like.new_full((1, length), 1 / length) for length in lengths])
+    owner = [place for place, aspect in enumerate(comparison.aspects) for _ in (aspect.bands or (0,))]
+    members = functional.one_hot(torch.tensor(owner)).T.to(like)
+    return members / members.sum(dim=1, keepdim=True)
 
 
 def _misfits(
