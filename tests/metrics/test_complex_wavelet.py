@@ -113,6 +113,19 @@ def test_equals_the_definition_without_shortcuts(height: int, width: int, params
     assert 0.1 < expected < 0.9  # premise: a value that a wrong formula would miss
 
 
+@pytest.mark.parametrize(
+    ("size", "expected"), [((64, 64), 0.455193993), ((96, 72), 0.367404423), ((128, 128), 0.339115953)]
+)
+def test_equals_the_index_over_a_library_s_pyramid(size: tuple[int, int], expected: float) -> None:
+    """Its filters come from interpolated tables, hence the tolerance.
+
+    plenoptic 2.1.1: the index by hand over ``SteerablePyramidFreq(size, height=4, order=7, is_complex=True).double()``
+    of the luma of ``noise(*size, 1)`` and ``noise(*size, 2)``, scale 3 (``benchmarks/speed/robust.py`` has the lines).
+    For sides that are odd its own grid is half a step off, which it warns of.
+    """
+    assert value(noise(*size, 1), noise(*size, 2)) == pytest.approx(expected, abs=1e-6)
+
+
 def test_a_wave_at_the_middle_of_the_band_has_coefficients_of_its_amplitude() -> None:
     for orientation, angle in ((0, 0), (4, 90)):
         band = band_of(waves(side=256, period=32, angle=angle, amplitude=0.25), level=4, orientations=8)

@@ -112,6 +112,7 @@ for _known in (
         licence="BSD-2-Clause",
         purpose="lpips_vgg, lpips_vgg_unscaled (how much each channel of VGG-16 counts)",
     ),
+    # Size and SHA-256 as torchmetrics 1.9.0, which carries the same file, records them.
     WeightFile(
         name=DISTS,
         file="DISTS_weights-f5e65c96.pth",
@@ -121,6 +122,7 @@ for _known in (
         licence="MIT",
         purpose="dists (how much structure and texture of each channel of VGG-16 count)",
     ),
+    # Size and SHA-256 of the next two as the authors' release stlpips_pytorch 0.0.2 records them.
     WeightFile(
         name=ST_LPIPS_ALEX,
         file="alex_shift_tolerant.pth",

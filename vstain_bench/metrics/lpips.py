@@ -17,7 +17,7 @@ values of that code only.
 
 ``st_lpips`` and ``st_lpips_vgg`` are ST-LPIPS (Ghildyal and Liu, ECCV 2022): the same formula over networks that are
 built, and trained together with their channel weights, so that a displacement of a few pixels changes little
-(``features/shift_tolerant.py``). Definition: abhijay9/ShiftTolerant-LPIPS 9a53cd5, variant ``shift_tolerant``. Its
+(``features/shift_tolerant.py``). Definition: abhijay9/ShiftTolerant-LPIPS cd87524, variant ``shift_tolerant``. Its
 authors judged tiles of 64 px displaced by 1 to 3 px; at the size of a stain's tiles it forgives no more pixels.
 """
 
@@ -161,7 +161,7 @@ def st_lpips() -> Metric:
         "st_lpips",
         "distance of shift-tolerant AlexNet features (ST-LPIPS) between generated and real IHC, native size",
         Definition("alex", shift_tolerant=True),
-        "Ghildyal and Liu, ECCV 2022; abhijay9/ShiftTolerant-LPIPS 9a53cd5",
+        "Ghildyal and Liu, ECCV 2022; abhijay9/ShiftTolerant-LPIPS cd87524",
     )
 
 
@@ -172,5 +172,5 @@ def st_lpips_vgg() -> Metric:
         "st_lpips_vgg",
         "distance of shift-tolerant VGG-16 features (ST-LPIPS) between generated and real IHC, native size",
         Definition("vgg", shift_tolerant=True),
-        "Ghildyal and Liu, ECCV 2022; abhijay9/ShiftTolerant-LPIPS 9a53cd5",
+        "Ghildyal and Liu, ECCV 2022; abhijay9/ShiftTolerant-LPIPS cd87524",
     )
