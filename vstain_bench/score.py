@@ -92,8 +92,14 @@ def model_output(model: str) -> Output:
 
 
 def control_output(control: Control) -> Output:
-    """Return what a control makes."""
-    return Output(control.model, lambda views: control.make(views[control.needs].images))
+    """Return what a control makes; undefined on a tile without what it is made from."""
+
+    def make(views: Mapping[str, View]) -> Images:
+        if control.needs not in views:
+            raise Undefined("no tile of another group has the same size")
+        return control.make(views[control.needs].images)
+
+    return Output(control.model, make)
 
 
 def _files(plan: Plan, tile: Tile) -> dict[str, ImageFile]:
