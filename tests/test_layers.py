@@ -25,6 +25,7 @@ LAYERS = (
         "protocol",
         "controls",
         "journal",
+        "evidence",
         "comparable",
         "shards",
         "stats",
