@@ -132,10 +132,8 @@ def observe(
     Raises:
         InputError: a file cannot be decoded and faults are not to be skipped, or a scored file has changed since.
     """
-    done = journal.done()
+    done = require_unchanged(plan, journal)
     tiles = {tile.id: tile for tile in plan.tiles}
-    for tile in plan.tiles:
-        _require_unchanged(plan, tile, done.get(tile.id))
     requests = [
         Request(tile.id, _files(plan, tile), plan.sizes[tile.id], EXTRA if tile.id in plan.subset else PLAIN)
         for tile in plan.tiles
@@ -170,8 +168,20 @@ def _record(plan: Plan, tile: Tile, loaded: Loaded) -> dict[str, dict[str, objec
     }
 
 
-def _require_unchanged(plan: Plan, tile: Tile, kept: Mapping[str, Mapping[str, object]] | None) -> None:
-    for owner, facts in (kept or {}).items():
+def require_unchanged(plan: Plan, journal: Journal) -> dict[str, dict[str, dict[str, object]]]:
+    """Return the files of every acknowledged tile, after proving that none has changed since it was scored.
+
+    Raises:
+        InputError: one has.
+    """
+    done = journal.done()
+    for tile in plan.tiles:
+        _require_same_files(plan, tile, done.get(tile.id, {}))
+    return done
+
+
+def _require_same_files(plan: Plan, tile: Tile, kept: Mapping[str, Mapping[str, object]]) -> None:
+    for owner, facts in kept.items():
         file = _files(plan, tile).get(owner)
         if file is not None and any(facts[key] != value for key, value in _file_facts(file).items()):
             raise InputError(
