@@ -17,7 +17,7 @@ LAYERS = (
     ("demo", "catalogue"),
     ("run",),
     ("reports",),
-    ("score", "tabulate", "listings", "selection", "protocol", "controls", "journal", "stats", "stress"),
+    ("score", "tabulate", "listings", "selection", "protocol", "controls", "journal", "slides", "stats", "stress"),
     ("metrics", "adapters"),
     ("features", "io", "results"),
     ("stain", "nuclei", "phantom", "registry", "config", "provenance", "publish"),

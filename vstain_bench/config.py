@@ -27,6 +27,8 @@ class RunConfig(BaseModel):
     protocol: str = "default"
     metrics: str | None = Field(None, description="Metrics named one by one; overrides the protocol")
     encoder: tuple[str, ...] = Field((), description="Encoders whose Fréchet and kernel distance are added")
+    background: str | None = Field(None, description="I0 of the stain metrics: tile, slide or a number of 1 to 255")
+    vectors: str | None = Field(None, description="Stain vectors of the stain metrics")
     groups: str = "layout"
     labels: str = "layout"
     mpp: float | None = Field(None, gt=0)

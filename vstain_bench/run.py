@@ -17,7 +17,7 @@ from vstain_bench.io.inputs import Inputs, read_inputs, require_complete
 from vstain_bench.journal import Journal
 from vstain_bench.listings import publish_pairs, publish_skipped, publish_tiles, unreadable
 from vstain_bench.metrics import build
-from vstain_bench.protocol import Protocol, parse_metrics, read_protocol
+from vstain_bench.protocol import Protocol, parse_metrics, read_protocol, with_stain
 from vstain_bench.provenance import command, machine, versions
 from vstain_bench.publish import publish_text
 from vstain_bench.registry import load_plugins
@@ -26,6 +26,7 @@ from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import Table
 from vstain_bench.score import Plan, observe, plan_run
 from vstain_bench.selection import Selection, select
+from vstain_bench.slides import Slides, needs_slides, publish_slides, slides_digest, survey, with_slides
 from vstain_bench.tabulate import tabulate
 
 BATCH_SIZES = {"cpu": 1, "cuda": 8}
@@ -83,7 +84,7 @@ def choose_device(name: str) -> torch.device:
 def resolve_protocol(config: RunConfig) -> Protocol:
     """Return the metrics that were asked for, and for each --encoder its distances as ``fd_NAME`` and ``kd_NAME``."""
     protocol = parse_metrics(config.metrics) if config.metrics else read_protocol(config.protocol)
-    metrics = list(protocol.metrics)
+    metrics = list(with_stain(protocol.metrics, background=config.background, vectors=config.vectors))
     for encoder in config.encoder:
         name, _, argument = encoder.partition(":")
         label = Path(argument.partition("@")[0]).stem or name
@@ -122,7 +123,7 @@ def preview(config: RunConfig, out: Path | None = None) -> Preview:
     store = WeightsStore(config.weights_dir, offline=True)
     with use_store(store):
         inputs, _, selection = _prepare(config, None, store)
-    plan = _plan(config, inputs, selection)
+    plan = _plan(config, inputs, selection, {})
     groups = {tile.group for tile in inputs.audit.tiles}
     return Preview(
         tiles=len(inputs.audit.tiles),
@@ -170,11 +171,14 @@ def run(
         for fault in dict.fromkeys(str(gap.fault) for gap in selection.gaps.values()):
             names = [name for name, gap in selection.gaps.items() if str(gap.fault) == fault]
             told(f"No value for {', '.join(names)}: {fault}")
-        plan = _plan(config, inputs, selection)
+        selection, slides = _survey(config, inputs, selection, progress)
+        plan = _plan(config, inputs, selection, slides)
         with Journal(folder.journal) as journal:
-            journal.claim(_settings(config, inputs, selection, device))
+            journal.claim(_settings(config, inputs, selection, device, slides))
             publish_text(folder.config, config.to_toml())
             publish_pairs(folder, inputs)
+            if slides:
+                publish_slides(folder.slides, slides)
             observe(
                 plan,
                 journal,
@@ -213,7 +217,23 @@ def run(
     return Outcome(table, folder, len({problem.tile for problem in left_out}))
 
 
-def _plan(config: RunConfig, inputs: Inputs, selection: Selection) -> Plan:
+def _survey(
+    config: RunConfig, inputs: Inputs, selection: Selection, progress: Progress | None
+) -> tuple[Selection, Slides]:
+    """Return what is known of whole slides, and the metrics with its digest; nothing is read where none asks for it."""
+    if not any(needs_slides(metric) for metric in selection.computable):
+        return selection, {}
+    slides = survey(
+        inputs.audit.tiles,
+        inputs.policy,
+        seed=config.seed,
+        workers=config.workers,
+        progress=(lambda done, of: progress("looking at slides", done, of)) if progress else None,
+    )
+    return replace(selection, metrics=tuple(with_slides(metric, slides) for metric in selection.metrics)), slides
+
+
+def _plan(config: RunConfig, inputs: Inputs, selection: Selection, slides: Slides) -> Plan:
     return plan_run(
         inputs.audit.tiles,
         inputs.audit.sizes,
@@ -221,15 +241,18 @@ def _plan(config: RunConfig, inputs: Inputs, selection: Selection) -> Plan:
         selection.computable,
         control_tiles=config.controls,
         seed=config.seed,
+        slides=slides,
     )
 
 
-def _settings(config: RunConfig, inputs: Inputs, selection: Selection, device: torch.device) -> dict[str, object]:
+def _settings(
+    config: RunConfig, inputs: Inputs, selection: Selection, device: torch.device, slides: Slides
+) -> dict[str, object]:
     """Return everything that can change a number or a row, for the journal to compare on resume."""
     listing = hashlib.sha256()
     for tile in inputs.audit.tiles:
         listing.update(f"{tile.id}\0{tile.group}\0{tile.label}\0{tile.mpp}\n".encode())
-    return {
+    settings: dict[str, object] = {
         "version": __version__,
         "models": {name: str(path.resolve()) for name, path in config.generated.items()},
         "real": str(config.real and config.real.resolve()),
@@ -247,6 +270,7 @@ def _settings(config: RunConfig, inputs: Inputs, selection: Selection, device: t
         "device": device.type,
         "threads": torch.get_num_threads(),
     }
+    return settings | ({"slides": slides_digest(slides, sorted({owner for owner, _ in slides}))} if slides else {})
 
 
 def _encoder_files(config: RunConfig) -> dict[str, str]:

@@ -11,7 +11,8 @@ from vstain_bench.errors import InputError, Undefined
 from vstain_bench.io.batches import Failed, Loaded, Request, load_batches
 from vstain_bench.io.images import DecodePolicy
 from vstain_bench.journal import Entry, Journal
-from vstain_bench.types import Batch, ImageFile, Images, Metric, Side, Tile, View
+from vstain_bench.slides import Slides
+from vstain_bench.types import Batch, ImageFile, Images, Metric, Side, Slide, Tile, View
 
 EXTRA = "0 with extra outputs"
 """Kind of the batches on which a subset's outputs are scored too; they come first."""
@@ -26,10 +27,12 @@ class Output:
         name: The model under which its rows are kept.
         make: From the views of the batch by owner (``real``, ``source``, models, companions) to images, (b, 3, h, w);
             raises ``Undefined`` where it cannot be made.
+        origin: The owner whose slides it comes from: light and stain vectors are theirs.
     """
 
     name: str
     make: Callable[[Mapping[str, View]], Images]
+    origin: str = "real"
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Plan:
         extra: What is scored on the tiles of the subset as well.
         subset: Their ids.
         companions: Further real tiles that are loaded beside those of the subset: by owner, then by tile id.
+        slides: What is known of whole slides, where a metric asks for it.
     """
 
     tiles: tuple[Tile, ...]
@@ -53,6 +57,13 @@ class Plan:
     extra: tuple[Output, ...] = ()
     subset: frozenset[str] = frozenset()
     companions: Mapping[str, Mapping[str, Tile]] = field(default_factory=dict)
+    slides: Slides = field(default_factory=dict)
+
+    def slide(self, owner: str, tile: Tile) -> Slide | None:
+        """Return what is known of the slide that an owner's tile comes from."""
+        if owner in self.companions:
+            tile, owner = self.companions[owner].get(tile.id, tile), "real"
+        return self.slides.get((owner, tile.group or ""))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -68,6 +79,7 @@ def plan_run(
     *,
     control_tiles: int,
     seed: int,
+    slides: Slides | None = None,
 ) -> Plan:
     """Return the plan of a run: models on every tile, controls on a subset chosen by seed and tile ids alone."""
     partners = choose_partners(tiles, dict(sizes), seed)
@@ -83,17 +95,18 @@ def plan_run(
         extra=tuple(control_output(control) for control in controls),
         subset=subset if controls else frozenset(),
         companions={PARTNER: partners},
+        slides=slides or {},
     )
 
 
 def model_output(model: str) -> Output:
     """Return a model's images as they are."""
-    return Output(model, lambda views: views[model].images)
+    return Output(model, lambda views: views[model].images, origin=model)
 
 
 def control_output(control: Control) -> Output:
     """Return what a control makes."""
-    return Output(control.model, lambda views: control.make(views[control.needs].images))
+    return Output(control.model, lambda views: control.make(views[control.needs].images), origin=control.needs)
 
 
 def _files(plan: Plan, tile: Tile) -> dict[str, ImageFile]:
@@ -150,7 +163,7 @@ def observe(
             journal.skip(loaded.id, str(loaded.fault))
             count += 1
         else:
-            entries = _observe_batch(plan, loaded, tuple(tiles[tile].mpp for tile in loaded.ids))
+            entries = _observe_batch(plan, loaded, [tiles[tile] for tile in loaded.ids])
             journal.acknowledge({tile: _record(plan, tiles[tile], loaded) for tile in loaded.ids}, entries)
             count += len(loaded.ids)
         if progress:
@@ -176,15 +189,27 @@ def _require_unchanged(plan: Plan, tile: Tile, kept: Mapping[str, Mapping[str, o
             )
 
 
-def _observe_batch(plan: Plan, loaded: Loaded, mpp: tuple[float | None, ...]) -> list[Entry]:
-    views = {owner: View(loaded.ids, owner, images, mpp) for owner, images in loaded.images.items()}
+def _view(plan: Plan, tiles: Sequence[Tile], name: str, images: Images, origin: str) -> View:
+    """Return images with what is known of their tiles."""
+    return View(
+        tuple(tile.id for tile in tiles),
+        name,
+        images,
+        tuple(tile.mpp for tile in tiles),
+        labels=tuple(tile.label for tile in tiles),
+        slides=tuple(plan.slide(origin, tile) for tile in tiles),
+    )
+
+
+def _observe_batch(plan: Plan, loaded: Loaded, tiles: Sequence[Tile]) -> list[Entry]:
+    views = {owner: _view(plan, tiles, owner, images, owner) for owner, images in loaded.images.items()}
     shared: dict[Side, View] = {"real": views["real"]}
     if "source" in views:
         shared["source"] = views["source"]
     entries = []
     for output in (*plan.outputs, *(plan.extra if loaded.kind == EXTRA else ())):
         try:
-            generated = View(loaded.ids, output.name, output.make(views), mpp)
+            generated = _view(plan, tiles, output.name, output.make(views), output.origin)
         except Undefined as reason:
             entries += _missing(plan, output.name, loaded.ids, str(reason))
         else:

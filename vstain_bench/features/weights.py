@@ -58,6 +58,8 @@ WEIGHTS: Registry[WeightFile] = Registry("weights")
 INCEPTION = "inception-2015-12-05"
 ALEXNET = "alexnet-imagenet"
 VGG16 = "vgg16-imagenet"
+RESNET18 = "resnet18-imagenet"
+RESNET50 = "resnet50-imagenet"
 LPIPS_ALEX = "lpips-v0.1-alex"
 LPIPS_VGG = "lpips-v0.1-vgg"
 DISTS = "dists-channels"
@@ -93,6 +95,24 @@ for _known in (
         sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
         licence="BSD-3-Clause",
         purpose="lpips_vgg, lpips_vgg_unscaled, dists",
+    ),
+    WeightFile(
+        name=RESNET18,
+        file="resnet18-f37072fd.pth",
+        url="https://download.pytorch.org/models/resnet18-f37072fd.pth",
+        size=46_830_571,
+        sha256="f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
+        licence="BSD-3-Clause",
+        purpose="phv_pcstain_layer1 to 3",
+    ),
+    WeightFile(
+        name=RESNET50,
+        file="resnet50-0676ba61.pth",
+        url="https://download.pytorch.org/models/resnet50-0676ba61.pth",
+        size=102_530_333,
+        sha256="0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a",
+        licence="BSD-3-Clause",
+        purpose="phv_asp and its layers",
     ),
     WeightFile(
         name=LPIPS_ALEX,

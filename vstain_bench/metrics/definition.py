@@ -121,6 +121,7 @@ def set_metric(
     observation: str = "",
     leave_out: Callable[[RowArray, np.ndarray], Values] | None = None,
     standard_error: Callable[[RowArray], float] | None = None,
+    describe: Callable[[RowArray], Mapping[Side, Mapping[str, float]]] | None = None,
 ) -> Metric:
     """Return a metric of whole sets of tiles: it has no value for a single tile."""
     return Metric(
@@ -145,7 +146,16 @@ def set_metric(
         interval="jackknife",
         leave_out=leave_out,
         standard_error=standard_error,
+        describe=describe,
     )
+
+
+def by_side(
+    rows: RowArray, quantities: Callable[[RowArray], Mapping[str, float]]
+) -> Mapping[Side, Mapping[str, float]]:
+    """Return quantities of the generated and of the real half of rows, shape (n, 2k)."""
+    generated, real = np.split(rows, 2, axis=1)
+    return {"generated": quantities(generated), "real": quantities(real)}
 
 
 def tile_means(maps: torch.Tensor) -> Rows:
