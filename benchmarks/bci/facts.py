@@ -1,6 +1,6 @@
 """The figures first measured on four BCI pairs, measured again: ``python benchmarks/bci/facts.py FOLDER [GREY]``.
 
-FOLDER holds ``HE``, ``IHC`` and ``model_output_runA`` with the same file names, GREY a folder ``IHC`` of crops on grey
+FOLDER holds ``IHC`` and ``model_output_runA`` with the same file names, GREY a folder ``IHC`` of crops on grey
 glass; the tiles' licence keeps both out of this repository. Each line is one figure: what was done, the metric, the
 figure as first measured, the figure now, their difference. A ``*`` marks a difference beyond half of the last digit
 given and the metric's tolerance; its reason is printed below, and the command ends with 1 if it has none. What it
@@ -197,8 +197,8 @@ def read_sides(folder: Path, place: int) -> Sides:
     """Return the views of one tile, and of the real tile of the next."""
     paths = sorted((folder / "IHC").glob("*.png"))
     partner = paths[(place + 1) % len(paths)]
-    files = {"real": paths[place], "source": folder / "HE" / paths[place].name, "partner": partner}
-    files["model"] = folder / "model_output_runA" / paths[place].name
+    model = folder / "model_output_runA" / paths[place].name
+    files = {"real": paths[place], "model": model, "partner": partner}
     return {owner: View((paths[place].stem,), owner, read(file), (MPP,)) for owner, file in files.items()}
 
 
@@ -241,7 +241,7 @@ def backgrounds(folder: Path) -> Iterator[tuple[str, float, float]]:
 
 def report(figures: list[Figure]) -> int:
     """Print one line per figure and the reasons of those that differ; return 1 if one has none."""
-    print(f"{'':<5}{'done to the real tile':<20}{'metric':<9}{'first':>8}{'now':>9}{'difference':>12}")
+    print(f"{'':<5}{'real tile after':<20}{'metric':<9}{'first':>8}{'now':>9}{'difference':>12}")
     for each in figures:
         mark = " *" if each.differs else ""
         line = f"{each.case.section:<5}{each.case.name:<20}{each.metric:<9}{each.given:>8}{each.now:>9.3f}"
