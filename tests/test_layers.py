@@ -15,7 +15,7 @@ ADAPTERS = ROOT.parent / "adapters" / "vstain_adapters"
 LAYERS = (
     ("cli",),
     ("demo", "catalogue"),
-    ("run", "merge"),
+    ("run", "merge", "stress_job"),
     ("reports",),
     (
         "score",
