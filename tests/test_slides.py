@@ -11,12 +11,14 @@ from tests.stain_tiles import codes, stained, tensor, view_of
 from vstain_bench.cli.main import call
 from vstain_bench.config import RunConfig, make_config
 from vstain_bench.errors import Undefined, UsageError
+from vstain_bench.evidence import Evidence
 from vstain_bench.io.images import DecodePolicy, encode_png
 from vstain_bench.journal import Journal
+from vstain_bench.merge import merge
 from vstain_bench.metrics import build
 from vstain_bench.phantom import PhantomSet, phantom_tile
 from vstain_bench.results.folder import RunFolder
-from vstain_bench.run import run
+from vstain_bench.run import run, run_shard
 from vstain_bench.slides import SAMPLE, choose_sample, read_slides, slides_digest, survey, with_slides
 from vstain_bench.stain import Separation, estimate_vectors, estimate_white, glass_levels, pooled_white, separate
 from vstain_bench.types import ImageFile, Images, Tile, View
@@ -185,6 +187,30 @@ def test_a_run_by_slide_states_what_it_took_and_resumes_to_the_same_bytes(phanto
     before = whole.folder.results.read_bytes()
     resumed = run(_config(phantom, batch_size=4), whole.folder.path)
     assert resumed.folder.results.read_bytes() == before
+
+
+def test_the_rows_of_a_finished_run_are_found_again(phantom: PhantomSet, tmp_path: Path) -> None:
+    outcome = run(_config(phantom, metrics="dab_tile_r,dab_class_order_violations,iod_fiji_r"), tmp_path / "run")
+    evidence = Evidence(outcome.folder)
+    for signature in outcome.table.protocol.signatures:
+        metric = evidence.definition(signature)
+        assert not isinstance(metric, str), metric
+        sample = evidence.rows("faithful", metric)
+        assert not isinstance(sample, str), sample
+        row = outcome.table.find("faithful", metric.name)
+        assert row is not None
+        assert metric.score(sample.rows) == row.value
+
+
+def test_shards_look_at_the_same_tiles(phantom: PhantomSet, tmp_path: Path) -> None:
+    config = _config(phantom, metrics="dab_w1,dab_tile_r", protocol="default")
+    whole = run(config, tmp_path / "whole")
+    parts = [tmp_path / f"part{place}" for place in (1, 2)]
+    for place, part in enumerate(parts, start=1):
+        run_shard(_config(phantom, metrics="dab_w1,dab_tile_r", protocol="default", shard=f"{place}/2"), part)
+    joined = merge(parts, tmp_path / "joined")
+    for name in ("results", "slides"):
+        assert getattr(joined.folder, name).read_bytes() == getattr(whole.folder, name).read_bytes()
 
 
 def test_a_slide_that_has_changed_is_refused(phantom_copy: PhantomSet, tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ class RunFolder:
 
     ``run.json`` (who, when, where: the only volatile file), ``config.toml`` (resolved; runs again), ``results.json``
     (the table), ``tiles.parquet`` (one row per tile and metric), ``pairs.csv``, ``skipped.csv``, ``report.html``,
-    ``journal.sqlite``; ``slides.csv`` where background or stain vectors were estimated per slide.
+    ``journal.sqlite``; ``slides.csv`` where background or stain vectors were estimated per slide. A shard has
+    ``shard.json`` and no results; ``merge`` makes them.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,6 +39,7 @@ class RunFolder:
         self.slides = path / "slides.csv"
         self.report = path / "report.html"
         self.journal = path / "journal.sqlite"
+        self.shard = path / "shard.json"
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
@@ -85,6 +87,12 @@ class RunFolder:
         """Refuse a folder that holds no finished run."""
         if self.results.is_file():
             return
+        if self.shard.is_file():
+            raise UsageError(
+                where=str(self.path),
+                found="a shard, a part of a run",
+                next_step="Make the run of all its shards: vstain-bench merge SHARD... --out RUN",
+            )
         unfinished = self.journal.is_file()
         raise UsageError(
             where=str(self.path),
