@@ -12,10 +12,11 @@ import ast
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
+from vstain_bench.config import RunConfig
 from vstain_bench.errors import UsageError
 from vstain_bench.metrics import METRICS, build
 from vstain_bench.registry import nearest
@@ -59,6 +60,21 @@ def read_protocol(text: str) -> Protocol:
     except tomllib.TOMLDecodeError as fault:
         raise UsageError(where=f"--protocol {text}", found=f"not TOML: {fault}") from fault
     return _from_mapping(parsed, text)
+
+
+def resolve_protocol(config: RunConfig) -> Protocol:
+    """Return the metrics that were asked for, and for each --encoder its distances as ``fd_NAME`` and ``kd_NAME``."""
+    protocol = parse_metrics(config.metrics) if config.metrics else read_protocol(config.protocol)
+    metrics = list(protocol.metrics)
+    for encoder in config.encoder:
+        name, _, argument = encoder.partition(":")
+        label = Path(argument.partition("@")[0]).stem or name
+        metrics += [replace(build(kind, {"encoder": encoder}), name=f"{kind}_{label}") for kind in ("fd", "kd")]
+    given = [metric.name for metric in metrics]
+    for name in given:
+        if given.count(name) > 1:
+            raise UsageError(where="--encoder", found=f"'{name}' would occur twice in the table")
+    return replace(protocol, metrics=tuple(metrics))
 
 
 def _from_mapping(parsed: Mapping[str, object], where: str) -> Protocol:

@@ -92,8 +92,14 @@ def model_output(model: str) -> Output:
 
 
 def control_output(control: Control) -> Output:
-    """Return what a control makes."""
-    return Output(control.model, lambda views: control.make(views[control.needs].images))
+    """Return what a control makes; undefined on a tile without what it is made from."""
+
+    def make(views: Mapping[str, View]) -> Images:
+        if control.needs not in views:
+            raise Undefined("no tile of another group has the same size")
+        return control.make(views[control.needs].images)
+
+    return Output(control.model, make)
 
 
 def _files(plan: Plan, tile: Tile) -> dict[str, ImageFile]:
@@ -126,10 +132,8 @@ def observe(
     Raises:
         InputError: a file cannot be decoded and faults are not to be skipped, or a scored file has changed since.
     """
-    done = journal.done()
+    done = require_unchanged(plan, journal)
     tiles = {tile.id: tile for tile in plan.tiles}
-    for tile in plan.tiles:
-        _require_unchanged(plan, tile, done.get(tile.id))
     requests = [
         Request(tile.id, _files(plan, tile), plan.sizes[tile.id], EXTRA if tile.id in plan.subset else PLAIN)
         for tile in plan.tiles
@@ -164,8 +168,20 @@ def _record(plan: Plan, tile: Tile, loaded: Loaded) -> dict[str, dict[str, objec
     }
 
 
-def _require_unchanged(plan: Plan, tile: Tile, kept: Mapping[str, Mapping[str, object]] | None) -> None:
-    for owner, facts in (kept or {}).items():
+def require_unchanged(plan: Plan, journal: Journal) -> dict[str, dict[str, dict[str, object]]]:
+    """Return the files of every acknowledged tile, after proving that none has changed since it was scored.
+
+    Raises:
+        InputError: one has.
+    """
+    done = journal.done()
+    for tile in plan.tiles:
+        _require_same_files(plan, tile, done.get(tile.id, {}))
+    return done
+
+
+def _require_same_files(plan: Plan, tile: Tile, kept: Mapping[str, Mapping[str, object]]) -> None:
+    for owner, facts in kept.items():
         file = _files(plan, tile).get(owner)
         if file is not None and any(facts[key] != value for key, value in _file_facts(file).items()):
             raise InputError(

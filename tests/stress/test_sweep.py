@@ -150,3 +150,20 @@ def test_the_verb_prints_verdicts(tissue: PhantomSet, tmp_path: Path, capsys: py
     assert text.index("dab_w1") < text.index("ssim")
     assert call([*arguments, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["tiles"] == 2
+
+
+def test_a_tile_without_partner_is_swept_without_its_controls(tissue: PhantomSet, tmp_path: Path) -> None:
+    """A tile of another size than all others has no tile to be exchanged with; it still counts."""
+    table = pd.read_csv(tissue.manifest)
+    other = write_phantom(tmp_path / "larger", groups=1, tiles_per_group=1, size=160, seed=8, models={})
+    table["real"] = [str(tissue.folder / path) for path in table["real"]]
+    row = pd.read_csv(other.manifest)[["tile", "real", "group", "mpp"]].assign(tile="larger", group="alone")
+    row["real"] = [str(other.folder / path) for path in row["real"]]
+    manifest = tmp_path / "tiles.csv"
+    pd.concat([table[["tile", "real", "group", "mpp"]], row]).to_csv(manifest, index=False)
+    result = run_stress(config_of(tissue, manifest=manifest), tmp_path / "out", perturbations=["translation"])
+    assert result.tiles == 7
+    answers = pd.read_parquet(tmp_path / "out" / "answers.parquet")
+    alone = answers[answers["group"] == "alone"]
+    assert "control:other-real" not in set(alone["perturbation"])
+    assert {"clean", "translation", "control:mean-colour"} <= set(alone["perturbation"])

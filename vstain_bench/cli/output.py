@@ -108,6 +108,7 @@ def print_preview(preview: "Preview") -> None:
         "controls": f"on {preview.control_tiles} tiles",
         "device": preview.device,
         "run folder": preview.out,
+        **({"shard": preview.shard} if preview.shard else {}),
     }
     out = console()
     for name, value in facts.items():
