@@ -41,7 +41,7 @@ def test_help_is_quick_and_loads_no_heavy_library() -> None:
     assert "vstain-bench" in done.stdout
 
 
-@pytest.mark.parametrize("verb", ["run", "merge", "check", "show", "stress", "demo", "list", "weights", "schema"])
+@pytest.mark.parametrize("verb", ["run", "merge", "check", "show", "compare", "stress", "demo", "list", "weights", "schema"])
 def test_every_verb_has_help_with_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert call([verb, "--help"]) == 0
     text = capsys.readouterr().out
