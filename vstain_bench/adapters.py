@@ -117,6 +117,16 @@ class Recipe(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     @property
+    def summary(self) -> str:
+        """Networks and losses in one line."""
+        ...
+
+    @property
+    def citation(self) -> str:
+        """The paper, and the code at its commit."""
+        ...
+
+    @property
     def lr(self) -> float:
         """Learning rate of the first epoch, of both optimisers."""
         ...

@@ -138,7 +138,8 @@ def test_check_passes_sound_input_and_fails_a_broken_one(
 
 
 @pytest.mark.parametrize(
-    "what", ["metrics", "protocols", "encoders", "datasets", "controls", "perturbations", "reports", "adapters"]
+    "what",
+    ["metrics", "protocols", "encoders", "datasets", "controls", "perturbations", "reports", "adapters", "recipes"],
 )
 def test_list_prints_records_as_text_and_json(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["list", what, "--json"]) == 0

@@ -100,6 +100,18 @@ class Asp:
             )
 
     @property
+    def summary(self) -> str:
+        """Networks and losses, as far as they are switched on."""
+        losses = ["LSGAN"] + ["PatchNCE"] * bool(self.nce_weight) + ["Gaussian pyramid"] * bool(self.pyramid_weight)
+        losses += [f"adaptive supervised PatchNCE ({self.schedule}, {self.lookup})"] * bool(self.asp_weight)
+        return f"ResNet of {self.blocks} blocks against a PatchGAN; {' + '.join(losses)}"
+
+    @property
+    def citation(self) -> str:
+        """Paper and code."""
+        return "Li et al. 2023, ASP (MICCAI), arXiv:2303.06193; lifangda01/AdaptiveSupervisedPatchNCE b113ed2"
+
+    @property
     def multiple(self) -> int:
         """The generator halves the resolution twice."""
         return 4

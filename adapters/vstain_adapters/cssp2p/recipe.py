@@ -85,6 +85,19 @@ class Cssp2p:
             )
 
     @property
+    def summary(self) -> str:
+        """Networks and losses, as far as they are switched on."""
+        generator = "the authors' ResUNet" if self._resunet else f"U-Net ({self.backbone})"
+        judge = "conditional PatchGAN" if self.conditioned else "PatchGAN"
+        losses = ["BCE"] + ["pyramid L1"] * bool(self.pyramid_weight) + ["CSS"] * bool(self.css_weight)
+        return f"{generator} against a {judge}; {' + '.join(losses)}"
+
+    @property
+    def citation(self) -> str:
+        """Paper and code."""
+        return "arXiv:2511.18946 (DGM4MICCAI 2025); Jose-Miguel-Teixeira/CSSP2P-GAN 9032585"
+
+    @property
     def _resunet(self) -> bool:
         return (self.generator_network or ("resunet" if self.variant == "released" else "unet")) == "resunet"
 

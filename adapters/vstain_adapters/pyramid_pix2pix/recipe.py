@@ -74,6 +74,17 @@ class PyramidPix2Pix:
         require_epochs("pyramid_pix2pix", self.epochs, self.decay_epochs)
 
     @property
+    def summary(self) -> str:
+        """Networks and losses."""
+        generator = f"ResNet of {self.blocks} blocks" if self.generator_network == "resnet" else "U-Net"
+        return f"{generator} against a conditional PatchGAN; BCE + L1 at {self.octaves} octaves"
+
+    @property
+    def citation(self) -> str:
+        """Paper and code."""
+        return "Liu et al. 2022, BCI (CVPR Workshops); bupt-ai-cz/BCI 841bd52"
+
+    @property
     def multiple(self) -> int:
         """The ResNet halves the resolution twice, the U-Net eight times."""
         return 4 if self.generator_network == "resnet" else 256

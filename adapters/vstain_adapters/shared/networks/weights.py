@@ -53,12 +53,11 @@ def fold_spectral_norm(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """
     folded = {}
     for key, tensor in tensors.items():
-        stem, _, last = key.rpartition(".")
-        if last == "weight_orig":
-            left, right = tensors[f"{stem}.weight_u"].double(), tensors[f"{stem}.weight_v"].double()
-            scale = torch.dot(left, tensor.double().flatten(1) @ right)
-            folded[f"{stem}.weight"] = (tensor / scale).to(tensor.dtype)
-        elif last not in ("weight_u", "weight_v"):
+        weight, _, part = key.rpartition("_")
+        if part == "orig":
+            left, right = tensors[f"{weight}_u"].double(), tensors[f"{weight}_v"].double()
+            folded[weight] = (tensor / torch.dot(left, tensor.double().flatten(1) @ right)).to(tensor.dtype)
+        elif f"{weight}_orig" not in tensors:
             folded[key] = tensor
     return folded
 
