@@ -180,6 +180,10 @@ class Recipe(Protocol):
         """Return the same recipe stretched or shortened to so many epochs in all, at least one."""
         ...
 
+    def blank_generator(self) -> Module:
+        """Return the generator alone, for a checkpoint to be loaded into: its weights mean nothing yet."""
+        ...
+
     def build(self, *, device: torch.device, seed: int) -> Models:
         """Return the networks, in ``train`` mode; the same seed gives the same weights on every device."""
         ...

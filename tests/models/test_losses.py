@@ -281,10 +281,12 @@ def double_nce(query: Array, key: Array, images: int, temperature: float) -> Arr
 
 
 @pytest.mark.parametrize("images", [1, 3])
-def test_patch_nce_row_by_row(images: int) -> None:
+@pytest.mark.parametrize("temperature", [0.07, 2.0])  # 2: the place itself, at -10, is not quite nothing
+def test_patch_nce_row_by_row(images: int, temperature: float) -> None:
     query, key = units(12, 5, 0), units(12, 5, 1)
-    expected = double_nce(query.double().numpy(), key.double().numpy(), images, 0.07)
-    np.testing.assert_allclose(patch_nce(query, key, images=images).numpy(), expected, rtol=1e-5, atol=1e-6)
+    expected = double_nce(query.double().numpy(), key.double().numpy(), images, temperature)
+    found = patch_nce(query, key, images=images, temperature=temperature)
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_patch_nce_of_places_all_alike_is_the_logarithm_of_their_number() -> None:

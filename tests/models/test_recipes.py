@@ -108,6 +108,20 @@ def test_weights_depend_on_the_seed_and_on_nothing_else(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_checkpoint_fits_the_blank_generator(name: str, pair: Pair) -> None:
+    """On the meta device nothing is drawn, no encoder weights are needed, and the stain is the same afterwards."""
+    recipe = small(name)
+    models = recipe.build(device=CPU, seed=0)
+    needy = change(recipe, {"encoder_weights": "imagenet"}, where="test") if "backbone" in SMALL[name] else recipe
+    with torch.device("meta"):
+        blank = needy.blank_generator()
+    blank.load_state_dict(models.generator.state_dict(), strict=True, assign=True)
+    with torch.no_grad():
+        stains = [recipe.generate(network.eval(), pair.source) for network in (models.generator, blank)]
+    assert torch.equal(*stains)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_stains_within_the_range(name: str, pair: Pair) -> None:
     recipe = small(name)
     models = recipe.build(device=CPU, seed=0)

@@ -16,7 +16,7 @@ from vstain_adapters.shared.losses.lsgan import discriminator_lsgan, generator_l
 from vstain_adapters.shared.losses.patch_nce import patch_nce
 from vstain_adapters.shared.networks.patch_projector import PatchProjector, draw_places
 from vstain_adapters.shared.networks.patchgan import AntialiasedPatchGan, minimum_side
-from vstain_adapters.shared.networks.resnet_generator import asp_generator, feature_widths
+from vstain_adapters.shared.networks.resnet_generator import ResnetGenerator, asp_generator, feature_widths
 from vstain_adapters.shared.networks.weights import draw_xavier, initialise
 from vstain_adapters.shared.schedules import linear_decay, require_epochs, stretch
 from vstain_adapters.shared.seeding import seeded
@@ -141,10 +141,14 @@ class Asp:
         constant, decay = stretch(self.epochs, self.decay_epochs, epochs)
         return replace(self, epochs=constant, decay_epochs=decay)
 
+    def blank_generator(self) -> ResnetGenerator:
+        """Return the generator with random weights."""
+        return asp_generator(width=self.width, blocks=self.blocks)
+
     def build(self, *, device: torch.device, seed: int) -> Models:
         """Return the networks, drawn by Xavier's rule times 0.02."""
         with seeded(seed):
-            generator = asp_generator(width=self.width, blocks=self.blocks)
+            generator = self.blank_generator()
             discriminator = AntialiasedPatchGan(
                 channels=3, width=self.discriminator_width, layers=self.discriminator_layers, norm="instance"
             )

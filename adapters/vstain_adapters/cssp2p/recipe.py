@@ -135,10 +135,14 @@ class Cssp2p:
         """Return the recipe with so many epochs; the learning rate falls by ``gamma`` in each of them."""
         return replace(self, epochs=epochs)
 
+    def blank_generator(self) -> ResUnet | Unet:
+        """Return the generator with random weights."""
+        return ResUnet() if self._resunet else Unet(backbone=self.backbone)
+
     def build(self, *, device: torch.device, seed: int) -> Models:
         """Return the networks, PyTorch's initial weights but for the encoder's."""
         with seeded(seed):
-            generator = ResUnet() if self._resunet else Unet(backbone=self.backbone)
+            generator = self.blank_generator()
             patchgan = AntialiasedPatchGan if self._antialiased else StridedPatchGan
             discriminator = patchgan(
                 channels=6 if self.conditioned else 3,

@@ -14,7 +14,7 @@ from vstain_adapters.shared.losses.conditional_bce import conditioned
 from vstain_adapters.shared.losses.octave_l1 import octave_l1
 from vstain_adapters.shared.networks.patchgan import StridedPatchGan, minimum_side
 from vstain_adapters.shared.networks.pix2pix_unet import Pix2PixUnet
-from vstain_adapters.shared.networks.resnet_generator import pix2pix_resnet
+from vstain_adapters.shared.networks.resnet_generator import ResnetGenerator, pix2pix_resnet
 from vstain_adapters.shared.networks.weights import draw_normal, initialise
 from vstain_adapters.shared.schedules import linear_decay, require_epochs, stretch
 from vstain_adapters.shared.seeding import seeded
@@ -114,13 +114,16 @@ class PyramidPix2Pix:
         constant, decay = stretch(self.epochs, self.decay_epochs, epochs)
         return replace(self, epochs=constant, decay_epochs=decay)
 
+    def blank_generator(self) -> ResnetGenerator | Pix2PixUnet:
+        """Return the generator with random weights."""
+        if self.generator_network == "unet":
+            return Pix2PixUnet(width=self.width)
+        return pix2pix_resnet(width=self.width, blocks=self.blocks)
+
     def build(self, *, device: torch.device, seed: int) -> Models:
         """Return the networks, drawn from a normal of deviation 0.02."""
         with seeded(seed):
-            resnet = self.generator_network == "resnet"
-            generator = (
-                pix2pix_resnet(width=self.width, blocks=self.blocks) if resnet else Pix2PixUnet(width=self.width)
-            )
+            generator = self.blank_generator()
             discriminator = StridedPatchGan(
                 channels=6, width=self.discriminator_width, layers=self.discriminator_layers, norm="batch"
             )

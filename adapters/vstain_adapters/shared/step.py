@@ -1,8 +1,8 @@
 """One training step, the same for every recipe: generate once, judge, train the discriminator, then the generator.
 
-With several processes, wrap the networks without broadcast of buffers
-(``DistributedDataParallelKwargs(broadcast_buffers=False)``): a discriminator runs twice before its gradient is taken,
-and a broadcast between the two would overwrite the vectors of its spectral norm.
+With several processes, wrap the networks so that a forward pass synchronises no buffers
+(``forward_sync_buffers=False``, before torch 2.13 ``broadcast_buffers=False``): a discriminator runs twice before its
+gradient is taken, and what is sent between the two would overwrite the vectors of its spectral norm.
 """
 
 from collections.abc import Callable
