@@ -138,6 +138,7 @@ class StainMaps:
     Attributes:
         haematoxylin: float32, (b, h, w), about 0 on glass; not clipped.
         dab: The same.
+        residual: What lies along the third vector: colour that neither stain explains, or eosin with ``hed``.
         white: I0 that was taken, RGB in [0, 1], (b, 3).
         seen: Whether it was estimated from glass in the tile (otherwise it was given, or is the fallback), (b,).
         matrices: The unit vectors that were taken, (b, 3, 3).
@@ -145,6 +146,7 @@ class StainMaps:
 
     haematoxylin: Tensor
     dab: Tensor
+    residual: Tensor
     white: Tensor
     seen: tuple[bool, ...]
     matrices: Matrix
@@ -233,18 +235,20 @@ def stain_maps(view: View, separation: Separation) -> StainMaps:
 
 def separate(images: Images, separation: Separation) -> StainMaps:
     """Return the stain maps of some tiles, each on its own."""
-    haematoxylin, dab, whites, seen, matrices = [], [], [], [], []
+    amounts: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
+    whites, seen, matrices = [], [], []
     for picture in images:
         white, glass = _white_of(picture, separation)
         matrix, rows = _vectors_of(picture, white, separation)
         density = optical_density(picture, white)
         inverse = np.linalg.inv(matrix)
-        haematoxylin.append(_weigh(density, inverse[:, rows[0]]))
-        dab.append(_weigh(density, inverse[:, rows[1]]))
+        for stain, row in zip(amounts, (*rows, 3 - sum(rows)), strict=True):
+            stain.append(_weigh(density, inverse[:, row]))
         whites.append(white)
         seen.append(glass)
         matrices.append(matrix)
-    return StainMaps(torch.stack(haematoxylin), torch.stack(dab), torch.stack(whites), tuple(seen), np.stack(matrices))
+    planes = [torch.stack(stain) for stain in amounts]
+    return StainMaps(planes[0], planes[1], planes[2], torch.stack(whites), tuple(seen), np.stack(matrices))
 
 
 def _white_of(picture: Tensor, separation: Separation) -> tuple[Tensor, bool]:

@@ -21,6 +21,7 @@ OTHER = {  # another value of every parameter
     "sigma": 2.0, "k1": 0.02, "k2": 0.02, "subsets": 4, "size": 2, "seed": 1, "resize": "tf1", "encoder": "inception",
     "background": "245", "vectors": "hed", "threshold": 0.2, "weak": 0.2, "moderate": 0.4, "strong": 0.6, "top": 3,
     "block_um": 4.0, "tolerance_um": 1.0, "radius_um": 4.0, "detector": "log-both-stains",
+    "pool_um": 6.0,
 }  # fmt: skip
 
 
