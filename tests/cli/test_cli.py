@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from vstain_bench.cli.main import call
+from vstain_bench.metrics import METRICS
 from vstain_bench.phantom import PhantomSet
 
 COMMAND = [sys.executable, "-m", "vstain_bench.cli.main"]
@@ -207,9 +208,10 @@ def test_a_closed_pipe_ends_with_141(finished: Path, arguments: Callable[[Path],
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_with_its_code_and_the_same_command_continues(
-    phantom: PhantomSet, tmp_path: Path, number: signal.Signals, code: int
+    phantom: PhantomSet, tmp_path: Path, number: signal.Signals, code: int, request: pytest.FixtureRequest
 ) -> None:
-    slow = tmp_path / "slow.py"
+    request.addfinalizer(lambda: METRICS.remove("slow"))
+    slow = tmp_path / f"slow_{code}.py"
     slow.write_text(
         "import time\nfrom vstain_bench.metrics import METRICS, mean_metric\n"
         "@METRICS.register('slow')\ndef slow():\n"
