@@ -33,7 +33,7 @@ LAYERS = (
     ),
     ("metrics", "adapters"),
     ("features", "io", "results"),
-    ("stain", "nuclei", "phantom", "registry", "config", "provenance", "publish"),
+    ("stain", "nuclei", "registration", "phantom", "registry", "config", "provenance", "publish"),
     ("types",),
     ("errors",),
 )
