@@ -14,9 +14,10 @@ COMMANDS = {
     "merge": "the shards of 'run --shard i/n' become one run, byte for byte",
     "check": "audit the input, score nothing; exit 1 on a finding",
     "show": "a finished run as terminal, md, latex, csv, json or html",
+    "compare": "models against a reference on the same tiles: differences, tests of patients, corrected, with figures",
     "stress": "perturb real tiles in micrometres and say how each metric answers",
     "demo": "synthetic tissue, four simulated models, a run and its report; no download",
-    "list": "what exists: metrics, protocols, encoders, datasets, controls, reports, adapters",
+    "list": "what exists: metrics, protocols, encoders, datasets, controls, reports, adapters, recipes",
     "weights": "list, fetch and verify the weight files of networks",
     "schema": "the JSON Schema of results.json",
 }
@@ -76,6 +77,14 @@ def reference() -> str:
             "",
             *_table(["name", "what"], [[_code(r["name"]), r["summary"]] for r in catalogue(what)]),
         ]
+    lines += ["## Recipes", ""]
+    lines += _table(
+        ["name", "what", "epochs", "batch", "learning rate", "source"],
+        [
+            [_code(r["name"]), r["summary"], r["epochs"], r["batch_size"], f"{r['lr']:g}", r["citation"]]
+            for r in catalogue("recipes")
+        ],
+    )
     lines += ["## Weights", ""]
     lines += _table(
         ["name", "file", "MB", "licence", "for", "sha256"],

@@ -15,7 +15,7 @@ ADAPTERS = ROOT.parent / "adapters" / "vstain_adapters"
 LAYERS = (
     ("cli",),
     ("demo", "catalogue"),
-    ("run", "merge", "stress_job"),
+    ("run", "merge", "compare", "stress_job"),
     ("reports",),
     (
         "score",
@@ -34,7 +34,7 @@ LAYERS = (
     ),
     ("metrics", "adapters"),
     ("features", "io", "results"),
-    ("stain", "nuclei", "phantom", "registry", "config", "provenance", "publish"),
+    ("stain", "nuclei", "registration", "phantom", "registry", "config", "provenance", "publish"),
     ("types",),
     ("errors",),
 )

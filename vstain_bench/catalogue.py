@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from vstain_bench.adapters import ADAPTERS
+from vstain_bench.adapters import ADAPTERS, RECIPES
 from vstain_bench.controls import CONTROLS
 from vstain_bench.errors import UsageError
 from vstain_bench.features import ENCODERS
@@ -92,6 +92,20 @@ def _adapters() -> list[Record]:
     ]
 
 
+def _recipes() -> list[Record]:
+    return [
+        {
+            "name": name,
+            "summary": RECIPES[name].summary,
+            "epochs": RECIPES[name].total_epochs,
+            "batch_size": RECIPES[name].batch_size,
+            "lr": RECIPES[name].lr,
+            "citation": RECIPES[name].citation,
+        }
+        for name in RECIPES
+    ]
+
+
 def _first_line(text: str | None) -> str:
     return (text or "").strip().partition("\n")[0]
 
@@ -105,6 +119,7 @@ CATALOGUES: dict[str, Callable[[], list[Record]]] = {
     "perturbations": _perturbations,
     "reports": _reports,
     "adapters": _adapters,
+    "recipes": _recipes,
 }
 
 

@@ -7,7 +7,6 @@ for FID) stands in ``journal.sqlite``; to score it again without some patients t
 """
 
 import csv
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 from vstain_bench.config import make_config
 from vstain_bench.errors import UsageError, VstainError
 from vstain_bench.journal import Journal
-from vstain_bench.protocol import resolve_protocol
+from vstain_bench.protocol import Protocol, resolve_protocol
 from vstain_bench.registry import load_plugins
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import Table
@@ -93,28 +92,31 @@ class Evidence:
         }
 
     @cached_property
-    def _definitions(self) -> Mapping[str, Metric] | str:
-        """The metrics of the run by signature, or why they cannot be made here."""
+    def _protocol(self) -> Protocol | str:
+        """The run's metrics, made anew from its configuration, or why they cannot be made here."""
         try:
             config = make_config({}, self.folder.config)
             load_plugins(config.plugin)
-            metrics = as_signed(resolve_protocol(config).metrics, self.table.protocol.signatures)
-            return {metric.signature: metric for metric in metrics}
+            protocol = resolve_protocol(config)
+            signed = as_signed(protocol.metrics, self.table.protocol.signatures)
+            return replace(protocol, metrics=tuple(signed))
         except VstainError as fault:
             return f"the run's metrics cannot be made from its config.toml: {fault}"
 
+    @property
+    def primary(self) -> tuple[str, ...]:
+        """The metrics that the run's protocol calls primary; none where it names none or cannot be read here."""
+        return () if isinstance(self._protocol, str) else self._protocol.primary
+
     def definition(self, signature: str) -> Metric | str:
         """Return the metric of a signature, or why it cannot be made here."""
-        known = self._definitions
-        if isinstance(known, str):
-            return known
-        if signature in known:
-            return known[signature]
+        if isinstance(self._protocol, str):
+            return self._protocol
         name = signature.partition("|")[0]
-        other = next((each for each in known if each.partition("|")[0] == name), None)
-        return (
-            f"'{name}' is defined otherwise here: {other}" if other else f"'{name}' is not among the run's metrics here"
-        )
+        made = next((metric for metric in self._protocol.metrics if metric.name == name), None)
+        if made is None:
+            return f"'{name}' is not among the run's metrics here"
+        return made if made.signature == signature else f"'{name}' is defined otherwise here: {made.signature}"
 
     def _sample(self, tiles: np.ndarray, rows: RowArray) -> Sample:
         lacking = [str(tile) for tile in tiles if str(tile) not in self.tags]

@@ -1,6 +1,9 @@
 """Protocols: named lists of metrics with their parameters, so that a paper's table can be computed again.
 
-A protocol is a TOML file with ``name``, ``summary`` and one ``[[metric]]`` per row of the table::
+A protocol is a TOML file with ``name``, ``summary`` and one ``[[metric]]`` per row of the table. ``primary`` names the
+metrics on which models are to be compared (``vstain-bench compare``); where it is absent all of them are::
+
+    primary = ["lpips"]
 
     [[metric]]
     name = "kid_subsets"
@@ -28,12 +31,13 @@ _CALL = re.compile(r"^(?P<name>[\w-]+)(?:\((?P<params>.*)\))?$")
 
 @dataclass(frozen=True)
 class Protocol:
-    """A named list of metrics; ``explicit`` when the user named them one by one."""
+    """A named list of metrics; ``explicit`` when the user named them one by one, ``primary`` those that decide."""
 
     name: str
     summary: str
     metrics: tuple[Metric, ...]
     explicit: bool = False
+    primary: tuple[str, ...] = ()
 
 
 def names() -> list[str]:
@@ -79,7 +83,7 @@ def resolve_protocol(config: RunConfig) -> Protocol:
 
 
 def _from_mapping(parsed: Mapping[str, object], where: str) -> Protocol:
-    unknown = sorted(set(parsed) - {"name", "summary", "metric"})
+    unknown = sorted(set(parsed) - {"name", "summary", "primary", "metric"})
     entries = parsed.get("metric")
     if unknown or not isinstance(entries, list) or not entries:
         raise UsageError(
@@ -91,7 +95,22 @@ def _from_mapping(parsed: Mapping[str, object], where: str) -> Protocol:
     for entry in entries:
         params = {key: value for key, value in entry.items() if key != "name"}
         metrics.append(build(str(entry.get("name", "")), params))
-    return Protocol(str(parsed.get("name", where)), str(parsed.get("summary", "")), _distinct(metrics, where))
+    name, summary = str(parsed.get("name", where)), str(parsed.get("summary", ""))
+    return Protocol(name, summary, _distinct(metrics, where), primary=_primary(parsed.get("primary"), metrics, where))
+
+
+def _primary(names: object, metrics: list[Metric], where: str) -> tuple[str, ...]:
+    known = [metric.name for metric in metrics]
+    given = [] if names is None else names
+    unknown = [name for name in given if name not in known] if isinstance(given, list) else [given]
+    if not isinstance(given, list) or unknown:
+        raise UsageError(
+            where=f"protocol {where}",
+            found=f"primary names {', '.join(map(repr, unknown))}",
+            expected=f"a list of some of its metrics: {', '.join(known)}",
+            next_step=nearest(str(unknown[0]), known),
+        )
+    return tuple(given)
 
 
 def parse_metrics(text: str) -> Protocol:

@@ -19,7 +19,7 @@ from vstain_bench.features.weights import (
     DISTS,
     INCEPTION,
     RESNET18,
-    RESNET50,
+    RESNET50_V1,
     ST_LPIPS_ALEX,
     ST_LPIPS_VGG,
     VGG16,
@@ -142,7 +142,7 @@ def seeded_files(factory: pytest.TempPathFactory) -> dict[str, Path]:
         values = {INCEPTION: inception_values(), ALEXNET: trunk_values("alexnet"), VGG16: trunk_values("vgg16")}
         values |= {DISTS: dists_values()}
         values |= {ST_LPIPS_ALEX: shift_tolerant_values("alex"), ST_LPIPS_VGG: shift_tolerant_values("vgg")}
-        values |= {RESNET18: residual_values("resnet18"), RESNET50: residual_values("resnet50")}
+        values |= {RESNET18: residual_values("resnet18"), RESNET50_V1: residual_values("resnet50")}
         for name, tensors in values.items():
             torch.save(tensors, folder / WEIGHTS[name].file)
             _files[name] = folder / WEIGHTS[name].file

@@ -107,6 +107,15 @@ def test_a_gain_is_read_off_the_means() -> None:
         assert generated / real == pytest.approx(gain, rel=0.06)
 
 
+@pytest.mark.parametrize("gain", [1.0, 0.5])
+@pytest.mark.parametrize("shift_um", [0.0, 1.0, 2.0, 4.0])
+def test_an_injected_shift_is_recovered(shift_um: float, gain: float) -> None:
+    """By registration, within 0.02 µm (0.04 px), whatever the amount of stain."""
+    moved = Defects(dab_gain=gain, displacement=Displacement(shift_um=(0.6 * shift_um, 0.8 * shift_um)))
+    for slide in SLIDES:
+        assert _value("registration_residual", _rendered(slide, moved)[1]) == pytest.approx(shift_um, abs=0.02)
+
+
 @dataclass(frozen=True)
 class Unmoved:
     """What a displacement of a right stain leaves as it is: the value, and how far a metric may be from it."""

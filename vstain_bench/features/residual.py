@@ -13,13 +13,13 @@ from jaxtyping import Float
 
 from vstain_bench.features.checkpoint import fill, lay_out_channels_last, read_checkpoint
 from vstain_bench.features.torchvision_schema import prepare_torchvision
-from vstain_bench.features.weights import RESNET18, RESNET50, current_store
+from vstain_bench.features.weights import RESNET18, RESNET50_V1, current_store
 
 Depth = Literal["resnet18", "resnet50"]
 ChannelMeans = tuple[Float[torch.Tensor, " c"], ...]
 """Mean over places of each channel, one vector per group of layers, float64."""
 
-RESIDUAL_WEIGHTS: Final[dict[Depth, str]] = {"resnet18": RESNET18, "resnet50": RESNET50}
+RESIDUAL_WEIGHTS: Final[dict[Depth, str]] = {"resnet18": RESNET18, "resnet50": RESNET50_V1}
 MINIMUM_SIDE: Final = 32
 """Smallest side that leaves one whole place after five halvings."""
 
