@@ -190,7 +190,8 @@ def glass_levels(picture: Tensor) -> GlassLevels:
     """Return the levels of light of the pixels of one tile, shape (3, h, w), that may be glass."""
     low, high = torch.aminmax(picture, dim=0)
     glass = picture[:, (low >= BRIGHT) & (high - low <= GREY)]
-    counts = [torch.bincount((channel * _STEPS).round().long(), minlength=_STEPS + 1) for channel in glass]
+    levels = (glass * _STEPS).round().long().clamp_(max=_STEPS)
+    counts = [torch.bincount(channel, minlength=_STEPS + 1) for channel in levels]
     return GlassLevels(torch.stack(counts).cpu().numpy(), low.numel())
 
 

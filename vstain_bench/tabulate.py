@@ -261,12 +261,10 @@ def tabulate(
     groups = len({tile.group for tile in scored}) if grouped else None
     context = Context({tile.id: tile for tile in scored}, grouped, seed)
     rows: list[Row] = []
-    quantities: list[Quantity] = []
     for metric in selection.metrics:
         gap = selection.gaps.get(metric.name)
         if gap is None:
             rows += _metric_rows(metric, (*models, *controls), journal, context)
-            quantities += _quantities(metric, models, journal, context)
         else:
             for model in models:
                 rows.append(
@@ -303,5 +301,5 @@ def tabulate(
         models=models,
         warnings=tuple(every),
         rows=tuple(rows),
-        quantities=tuple(quantities),
+        quantities=tuple(each for m in selection.computable for each in _quantities(m, models, journal, context)),
     )
