@@ -14,7 +14,18 @@ import torch
 
 from vstain_bench.features import inception
 from vstain_bench.features.torchvision_schema import prepare_torchvision
-from vstain_bench.features.weights import ALEXNET, INCEPTION, VGG16, WEIGHTS, WeightsStore, digest, use_store
+from vstain_bench.features.weights import (
+    ALEXNET,
+    DISTS,
+    INCEPTION,
+    ST_LPIPS_ALEX,
+    ST_LPIPS_VGG,
+    VGG16,
+    WEIGHTS,
+    WeightsStore,
+    digest,
+    use_store,
+)
 
 prepare_torchvision()
 
@@ -52,6 +63,50 @@ def trunk_values(name: str) -> dict[str, torch.Tensor]:
     return draw_all(features, "features.", 3) | {"classifier.6.bias": torch.zeros(1)}
 
 
+def dists_values() -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(4)
+    return {name: torch.rand(1, 1475, 1, 1, generator=generator) for name in ("alpha", "beta")}
+
+
+# What ST-LPIPS's published module calls its convolutions and smoothing filters, in its own order.
+SHIFT_TOLERANT = {
+    "alex": {
+        "slice1.0": (64, 3, 11), "slice1.1": 64, "slice2.4": 64, "slice2.5": (192, 64, 5), "slice3.8": 192,
+        "slice3.9": (384, 192, 3), "slice4.11": (256, 384, 3), "slice5.13": (256, 256, 3),
+    },
+    "vgg": {
+        "slice1.0": (64, 3, 3), "slice1.2": (64, 64, 3), "slice2.5": 64, "slice2.6": (128, 64, 3),
+        "slice2.8": (128, 128, 3), "slice3.11": 128, "slice3.12": (256, 128, 3), "slice3.14": (256, 256, 3),
+        "slice3.16": (256, 256, 3), "slice4.19": 256, "slice4.20": (512, 256, 3), "slice4.22": (512, 512, 3),
+        "slice4.24": (512, 512, 3), "slice5.27": 512, "slice5.28": (512, 512, 3), "slice5.30": (512, 512, 3),
+        "slice5.32": (512, 512, 3),
+    },
+}  # fmt: skip
+WIDTHS = {"alex": (64, 192, 384, 256, 256), "vgg": (64, 128, 256, 512, 512)}
+
+
+@cache
+def shift_tolerant_values(net: str) -> dict[str, torch.Tensor]:
+    """Return values under every name that the state of ST-LPIPS's module has, its repetitions included."""
+    generator = torch.Generator().manual_seed(5)
+    values = {
+        "scaling_layer.shift": torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1),
+        "scaling_layer.scale": torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1),
+    }
+    binomial = torch.outer(torch.tensor([1.0, 2.0, 1.0]), torch.tensor([1.0, 2.0, 1.0])) / 16
+    for name, shape in SHIFT_TOLERANT[net].items():
+        if isinstance(shape, int):
+            values[f"net.{name}.filt"] = binomial.repeat(shape, 1, 1, 1)
+        else:
+            width, channels, taps = shape
+            values[f"net.{name}.weight"] = draw(torch.empty(width, channels, taps, taps), name, generator)
+            values[f"net.{name}.bias"] = draw(torch.empty(width), name, generator)
+    for number, width in enumerate(WIDTHS[net]):
+        sums = torch.rand(1, width, 1, 1, generator=generator)
+        values |= {f"lin{number}.model.1.weight": sums, f"lins.{number}.model.1.weight": sums}
+    return values
+
+
 def register(patch: pytest.MonkeyPatch, name: str, path: Path) -> None:
     """Let the registry know this file's content as the published one."""
     known = replace(WEIGHTS[name], size=path.stat().st_size, sha256=digest(path))
@@ -66,6 +121,8 @@ def seeded_files(factory: pytest.TempPathFactory) -> dict[str, Path]:
     if not _files:
         folder = factory.mktemp("weights")
         values = {INCEPTION: inception_values(), ALEXNET: trunk_values("alexnet"), VGG16: trunk_values("vgg16")}
+        values |= {DISTS: dists_values()}
+        values |= {ST_LPIPS_ALEX: shift_tolerant_values("alex"), ST_LPIPS_VGG: shift_tolerant_values("vgg")}
         for name, tensors in values.items():
             torch.save(tensors, folder / WEIGHTS[name].file)
             _files[name] = folder / WEIGHTS[name].file

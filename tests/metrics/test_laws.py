@@ -22,6 +22,7 @@ OTHER = {  # another value of every parameter
     "background": "245", "vectors": "hed", "threshold": 0.2, "weak": 0.2, "moderate": 0.4, "strong": 0.6, "top": 3,
     "block_um": 4.0, "tolerance_um": 1.0, "radius_um": 4.0, "detector": "log-both-stains",
     "pool_um": 6.0,
+    "level": 3, "orientations": 6, "window": 5, "k": 0.001, "weighting": "uniform", "input_size": "native",
 }  # fmt: skip
 
 

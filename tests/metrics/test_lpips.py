@@ -12,6 +12,7 @@ from tests.features.seeded_weights import register, trunk_values
 from vstain_bench.errors import MachineError
 from vstain_bench.features import weights
 from vstain_bench.features.weights import WeightsStore, WeightsUnavailable, use_store
+from vstain_bench.metrics import activations
 from vstain_bench.metrics import lpips as module
 from vstain_bench.metrics.definition import build
 from vstain_bench.types import Batch, Images, View
@@ -112,7 +113,7 @@ def test_models_share_the_real_side_whatever_is_kept(
     """A tile of 64 px takes 127 kB; 4 tiles of 2 models pass 8 times, the kept real ones once, the others twice."""
     real, models = tiles(4, seed=2), [tiles(4, seed=3), tiles(4, seed=4)]
     separate = [build("lpips").observe(batch_of(model, real)) for model in models]
-    monkeypatch.setattr(module, "KEPT_BYTES", kept_bytes)
+    monkeypatch.setattr(activations, "KEPT_BYTES", kept_bytes)
     passes = []
     original = module.Definition.directions
     monkeypatch.setattr(module.Definition, "directions", lambda *arguments: passes.append(1) or original(*arguments))

@@ -7,7 +7,9 @@ import typer
 
 from vstain_bench.cli import options
 
-app = typer.Typer(help="The weight files of FID, KID and LPIPS: list, fetch, verify.", no_args_is_help=True)
+app = typer.Typer(
+    help="The weight files of FID, KID, LPIPS, ST-LPIPS and DISTS: list, fetch, verify.", no_args_is_help=True
+)
 Folder = Annotated[Path | None, typer.Option(help="Folder of weight files.", show_default="the user's cache")]
 
 

@@ -23,9 +23,9 @@ def read_checkpoint(path: Path) -> Tensors:
         content: object = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as fault:  # the parsers of damaged bytes raise nearly anything
         reason = str(fault).partition("\n")[0][:200]
-        raise _refused(path, f"it cannot be read as weights ({type(fault).__name__}: {reason})") from fault
+        raise unfit(path, f"it cannot be read as weights ({type(fault).__name__}: {reason})") from fault
     if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
-        raise _refused(path, "it holds something else than named tensors")
+        raise unfit(path, "it holds something else than named tensors")
     return content
 
 
@@ -38,9 +38,7 @@ def fill(network: torch.nn.Module, tensors: Tensors, path: Path, device: torch.d
         network.load_state_dict(tensors, strict=True, assign=True)
     except RuntimeError as fault:
         lines = [line.strip() for line in str(fault).splitlines()[1:]]
-        raise _refused(
-            path, f"its keys or shapes do not fit {type(network).__name__}: {' '.join(lines)[:600]}"
-        ) from None
+        raise unfit(path, f"its keys or shapes do not fit {type(network).__name__}: {' '.join(lines)[:600]}") from None
     return network.requires_grad_(False).eval().to(device)
 
 
@@ -49,7 +47,8 @@ def lay_out_channels_last(network: torch.nn.Module) -> torch.nn.Module:
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]  # torch lacks it
 
 
-def _refused(path: Path, found: str) -> MachineError:
+def unfit(path: Path, found: str) -> MachineError:
+    """Return the error for a weights file that is not what its network needs."""
     return MachineError(
         where=f"weights file {path}",
         found=found,

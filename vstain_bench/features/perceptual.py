@@ -33,9 +33,22 @@ CLASSIFIERS: Final[dict[Trunk, tuple[str, ...]]] = {
 }
 """Layers of the weight files that are not part of the trunk."""
 
-# The mean and deviation of ImageNet colours, as LPIPS writes them for input in [-1, 1] (Zhang et al. 2018).
-_SHIFT = (-0.030, -0.088, -0.188)
-_SCALE = (0.458, 0.448, 0.450)
+SHIFT: Final = (-0.030, -0.088, -0.188)
+SCALE: Final = (0.458, 0.448, 0.450)
+"""Mean and deviation of ImageNet colours, as LPIPS writes them for input in [-1, 1] (Zhang et al. 2018)."""
+
+
+def layer_outputs(trunk: torch.nn.Module, image: Float[torch.Tensor, "3 h w"]) -> Iterator[Activations]:
+    """Yield what each part of a trunk lets through, one after the other."""
+    signal = image.unsqueeze(0).contiguous(memory_format=torch.channels_last)
+    for part in trunk.children():
+        signal = part(signal)
+        yield signal[0].permute(1, 2, 0)
+
+
+def per_channel(values: tuple[float, ...], device: torch.device) -> Float[torch.Tensor, "c 1 1"]:
+    """Return one number per channel, to be used with an image of shape (c, h, w)."""
+    return torch.tensor(values, device=device).view(-1, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -49,14 +62,11 @@ class PerceptualNetwork:
 
     def activations(self, image: Float[torch.Tensor, "3 h w"]) -> Iterator[Activations]:
         """Yield what each of the five ReLUs lets through, for an image in [-1, 1]."""
-        signal = ((image - self.shift) / self.scale).unsqueeze(0).contiguous(memory_format=torch.channels_last)
-        for part in self.trunk.children():
-            signal = part(signal)
-            yield signal[0].permute(1, 2, 0)
+        return layer_outputs(self.trunk, (image - self.shift) / self.scale)
 
 
-@lru_cache(maxsize=4)
-def _load(trunk: Trunk, trunk_path: Path, head_path: Path, device: torch.device) -> PerceptualNetwork:
+def load_trunk(trunk: Trunk, path: Path, device: torch.device) -> torch.nn.Module:
+    """Return the five parts of a trunk with the values of torchvision's weight file."""
     prepare_torchvision()
     from lpips import pretrained_networks
 
@@ -67,14 +77,17 @@ def _load(trunk: Trunk, trunk_path: Path, head_path: Path, device: torch.device)
             if trunk == "alex"
             else pretrained_networks.vgg16(pretrained=False)
         )
-    fill(graph, _renamed(graph, trunk, trunk_path), trunk_path, device)
+    return lay_out_channels_last(fill(graph, _renamed(graph, trunk, path), path, device))
+
+
+@lru_cache(maxsize=4)
+def _load(trunk: Trunk, trunk_path: Path, head_path: Path, device: torch.device) -> PerceptualNetwork:
     heads = read_checkpoint(head_path)
-    constants = [torch.tensor(each, device=device).view(3, 1, 1) for each in (_SHIFT, _SCALE)]
     return PerceptualNetwork(
-        trunk=lay_out_channels_last(graph),
+        trunk=load_trunk(trunk, trunk_path, device),
         heads=tuple(heads[f"lin{layer}.model.1.weight"].flatten().to(device) for layer in range(5)),
-        shift=constants[0],
-        scale=constants[1],
+        shift=per_channel(SHIFT, device),
+        scale=per_channel(SCALE, device),
     )
 
 

@@ -28,7 +28,7 @@ class WeightFile:
 
     Attributes:
         name: The name used on the command line and in ``Metric.needs``.
-        file: Its file name, as its publisher and torch hub's cache call it.
+        file: Its file name, as its publisher or the libraries that fetch it call it.
         size: Bytes.
         sha256: Of the whole file, 64 hex digits.
         licence: SPDX identifier of the licence the file is published under.
@@ -61,6 +61,11 @@ VGG16 = "vgg16-imagenet"
 RESNET50 = "resnet50-imagenet"
 LPIPS_ALEX = "lpips-v0.1-alex"
 LPIPS_VGG = "lpips-v0.1-vgg"
+DISTS = "dists-channels"
+ST_LPIPS_ALEX = "st-lpips-alex"
+ST_LPIPS_VGG = "st-lpips-vgg"
+
+_GITHUB = "https://github.com"
 
 for _known in (
     WeightFile(
@@ -88,7 +93,7 @@ for _known in (
         size=553_433_881,
         sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
         licence="BSD-3-Clause",
-        purpose="lpips_vgg, lpips_vgg_unscaled",
+        purpose="lpips_vgg, lpips_vgg_unscaled, dists",
     ),
     WeightFile(
         name=RESNET50,
@@ -116,6 +121,35 @@ for _known in (
         sha256="a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
         licence="BSD-2-Clause",
         purpose="lpips_vgg, lpips_vgg_unscaled (how much each channel of VGG-16 counts)",
+    ),
+    # Size and SHA-256 as torchmetrics 1.9.0, which carries the same file, records them.
+    WeightFile(
+        name=DISTS,
+        file="DISTS_weights-f5e65c96.pth",
+        url=f"{_GITHUB}/dingkeyan93/DISTS/raw/1267d8cb626c98706db3697422701c56a85ebf2e/DISTS_pytorch/weights.pt",
+        size=12_288,
+        sha256="f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218",
+        licence="MIT",
+        purpose="dists (how much structure and texture of each channel of VGG-16 count)",
+    ),
+    # Size and SHA-256 of the next two as the authors' release stlpips_pytorch 0.0.2 records them.
+    WeightFile(
+        name=ST_LPIPS_ALEX,
+        file="alex_shift_tolerant.pth",
+        url=f"{_GITHUB}/abhijay9/ShiftTolerant-LPIPS/raw/main/stlpips/weights/vST0.0/alex_shift_tolerant.pth",
+        size=9_899_296,
+        sha256="b356b382f96010f77d085ee8343ecd9fd322d0a56e8de2b2d0549fafcad8b9ee",
+        licence="BSD-2-Clause",
+        purpose="st_lpips",
+    ),
+    WeightFile(
+        name=ST_LPIPS_VGG,
+        file="vgg_shift_tolerant.pth",
+        url=f"{_GITHUB}/abhijay9/ShiftTolerant-LPIPS/raw/main/stlpips/weights/vST0.0/vgg_shift_tolerant.pth",
+        size=58_907_298,
+        sha256="44597da68f49c1837c100ff52299050f274d102eb102e5837178c79be6f0e250",
+        licence="BSD-2-Clause",
+        purpose="st_lpips_vgg",
     ),
 ):
     WEIGHTS.register(_known.name)(_known)
@@ -287,10 +321,11 @@ class WeightsStore:
                 next_step=f"Reinstall it: pip install --force-reinstall {weights.package}",
             )
         searched = ", ".join(str(folder) for folder in self._folders)
+        renamed = "" if weights.url.endswith(f"/{weights.file}") else f" as {weights.file}"
         return WeightsUnavailable(
-            where=f"weights '{weights.name}' ({weights.file}, {weights.size / 1e6:.0f} MB)",
+            where=f"weights '{weights.name}' ({weights.file}, {weights.size / 1e6:.3g} MB)",
             found=f"{reason}; the file is in none of {searched}" if reason else f"not found in {searched}",
-            next_step=f"Run {_fetch_command(weights)}, or put {weights.url} into {self.folder}.",
+            next_step=f"Run {_fetch_command(weights)}, or put {weights.url} into {self.folder}{renamed}.",
         )
 
 

@@ -15,13 +15,16 @@ evaluate/benchmark.py): torchmetrics 1.9 with VGG on images in [0, 1] that it ta
 sqrt(|a|^2 + 1e-8) for the length. Contrast is halved, and the number is much lower; it stands beside published
 values of that code only.
 
-Tiles pass through the network one at a time, whatever the batch, so that a tile's value does not depend on it.
+``st_lpips`` and ``st_lpips_vgg`` are ST-LPIPS (Ghildyal and Liu, ECCV 2022): the same formula over networks that are
+built, and trained together with their channel weights, so that a displacement of a few pixels changes little
+(``features/shift_tolerant.py``). Definition: abhijay9/ShiftTolerant-LPIPS cd87524, variant ``shift_tolerant``. Its
+authors judged tiles of 64 px displaced by 1 to 3 px; at the size of a stain's tiles it forgives no more pixels.
 """
 
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 import torch
 
@@ -34,15 +37,15 @@ from vstain_bench.features.perceptual import (
     Trunk,
     perceptual_network,
 )
+from vstain_bench.features.shift_tolerant import (
+    SHIFT_TOLERANT_MINIMUM_SIDE,
+    SHIFT_TOLERANT_WEIGHTS,
+    shift_tolerant_network,
+)
 from vstain_bench.features.weights import WEIGHTS
+from vstain_bench.metrics.activations import Image, distances
 from vstain_bench.metrics.definition import METRICS, mean_metric
-from vstain_bench.types import Batch, Images, Metric, Rows, View
-
-KEPT_BYTES: Final = 1 << 30
-"""Most memory for the real tiles' features that are kept for the next model; further tiles are computed again.
-
-A tile of 1024 px takes 43 MB with AlexNet and 0.5 GB with VGG-16.
-"""
+from vstain_bench.types import Batch, Metric, Rows
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,20 @@ class Definition:
     trunk: Trunk
     input_range: Literal["-1..1", "0..1"] = "-1..1"
     length: Literal["norm+1e-10", "sqrt(sum+1e-8)"] = "norm+1e-10"
+    shift_tolerant: bool = False
 
-    def directions(self, network: PerceptualNetwork, image: Images) -> Iterator[Activations]:
+    def network(self, device: torch.device) -> PerceptualNetwork:
+        """Return the network on a device, loaded once per process."""
+        return (shift_tolerant_network if self.shift_tolerant else perceptual_network)(self.trunk, device)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The weight files of trunk and channel weights."""
+        if self.shift_tolerant:
+            return (SHIFT_TOLERANT_WEIGHTS[self.trunk],)
+        return TRUNK_WEIGHTS[self.trunk], HEAD_WEIGHTS[self.trunk]
+
+    def directions(self, network: PerceptualNetwork, image: Image) -> Iterator[Activations]:
         """Yield the activations of one image, shape (3, h, w), in [0, 1], scaled to unit length at every place."""
         for activations in network.activations(2 * image - 1 if self.input_range == "-1..1" else image):
             squares = activations.square().sum(dim=2, keepdim=True)
@@ -71,31 +86,21 @@ def distance(network: PerceptualNetwork, generated: Iterator[Activations], real:
 def observe_with(definition: Definition) -> Callable[[Batch], Rows]:
     """Return the function from a batch to one distance per tile, shape (b, 1), float64."""
 
-    def keep(network: PerceptualNetwork, view: View) -> list[tuple[Activations, ...]]:
-        kept, used = [], 0
-        for image in view.images:
-            kept.append(tuple(definition.directions(network, image)))
-            used += sum(each.nbytes for each in kept[-1])
-            if used + used // len(kept) > KEPT_BYTES:
-                break
-        return kept
-
     @torch.inference_mode()
     def observe(batch: Batch) -> Rows:
-        network = perceptual_network(definition.trunk, batch.side("real").device)
-        kept = batch.view("real").derive(("lpips", definition), lambda view: keep(network, view))
-        distances = []
-        for tile, (generated, real) in enumerate(zip(batch.side("generated"), batch.side("real"), strict=True)):
-            ours = definition.directions(network, generated)
-            theirs = iter(kept[tile]) if tile < len(kept) else definition.directions(network, real)
-            distances.append(distance(network, ours, theirs))
-        return torch.stack(distances).unsqueeze(1)
+        network = definition.network(batch.side("real").device)
+        return distances(
+            batch,
+            definition,
+            lambda image: definition.directions(network, image),
+            lambda generated, real: distance(network, generated, real),
+        )
 
     return observe
 
 
 def _metric(name: str, summary: str, definition: Definition, citation: str) -> Metric:
-    needs = (TRUNK_WEIGHTS[definition.trunk], HEAD_WEIGHTS[definition.trunk])
+    smallest = SHIFT_TOLERANT_MINIMUM_SIDE if definition.shift_tolerant else MINIMUM_SIDE
     return mean_metric(
         name=name,
         summary=summary,
@@ -105,14 +110,14 @@ def _metric(name: str, summary: str, definition: Definition, citation: str) -> M
         value_range=(0.0, math.inf),
         perfect=0.0,
         params={
-            "net": definition.trunk,
-            "heads": "0.1",
+            "net": f"{definition.trunk}-shift-tolerant" if definition.shift_tolerant else definition.trunk,
+            "heads": "ST0.0" if definition.shift_tolerant else "0.1",
             "range": definition.input_range,
             "length": definition.length,
-            "weights": "+".join(WEIGHTS[each].short_hash for each in needs),
+            "weights": "+".join(WEIGHTS[each].short_hash for each in definition.needs),
         },
-        needs=needs,
-        minimum_side=MINIMUM_SIDE[definition.trunk],
+        needs=definition.needs,
+        minimum_side=smallest[definition.trunk],
     )
 
 
@@ -146,4 +151,26 @@ def lpips_vgg_unscaled() -> Metric:
         "lpips_vgg on [0, 1] images taken for [-1, 1]: what CSSP2P GAN's published code computes",
         Definition("vgg", input_range="0..1", length="sqrt(sum+1e-8)"),
         "Jose-Miguel-Teixeira/CSSP2P-GAN 9032585, evaluate/benchmark.py; torchmetrics 1.9 functional/image/lpips.py",
+    )
+
+
+@METRICS.register("st_lpips")
+def st_lpips() -> Metric:
+    """ST-LPIPS with AlexNet at native size: LPIPS retrained to forgive displacements of a few pixels."""
+    return _metric(
+        "st_lpips",
+        "distance of shift-tolerant AlexNet features (ST-LPIPS) between generated and real IHC, native size",
+        Definition("alex", shift_tolerant=True),
+        "Ghildyal and Liu, ECCV 2022; abhijay9/ShiftTolerant-LPIPS cd87524",
+    )
+
+
+@METRICS.register("st_lpips_vgg")
+def st_lpips_vgg() -> Metric:
+    """ST-LPIPS with VGG-16 at native size."""
+    return _metric(
+        "st_lpips_vgg",
+        "distance of shift-tolerant VGG-16 features (ST-LPIPS) between generated and real IHC, native size",
+        Definition("vgg", shift_tolerant=True),
+        "Ghildyal and Liu, ECCV 2022; abhijay9/ShiftTolerant-LPIPS cd87524",
     )
