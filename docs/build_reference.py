@@ -11,8 +11,10 @@ from vstain_bench.reports.presentation import ARROWS
 PAGE = Path(__file__).with_name("reference.md")
 COMMANDS = {
     "run": "score folders of generated tiles; the same command continues a run that was stopped",
+    "merge": "the shards of 'run --shard i/n' become one run, byte for byte",
     "check": "audit the input, score nothing; exit 1 on a finding",
     "show": "a finished run as terminal, md, latex, csv, json or html",
+    "compare": "models against a reference on the same tiles: differences, tests of patients, corrected, with figures",
     "stress": "perturb real tiles in micrometres and say how each metric answers",
     "demo": "synthetic tissue, four simulated models, a run and its report; no download",
     "list": "what exists: metrics, protocols, encoders, datasets, controls, reports, adapters, recipes",

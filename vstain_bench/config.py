@@ -39,6 +39,7 @@ class RunConfig(BaseModel):
     decode: str = Field("", description="Decoding options, e.g. 'alpha=white,gray=replicate'")
     on_error: Literal["fail", "skip"] = "fail"
     limit: int | None = Field(None, ge=1)
+    shard: str | None = Field(None, description="The part of the tiles to score, 'i/n'; 'merge' joins the parts")
     controls: int = Field(50, ge=0, description="Tiles on which control rows are computed; 0 leaves them out")
     seed: int = 0
     plugin: tuple[Path, ...] = ()

@@ -28,6 +28,11 @@ CREATE TABLE IF NOT EXISTS gap (
     model TEXT NOT NULL, observation TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (model, observation)
 );
 """
+_COLUMNS = {
+    "tile": "id, files, skipped",
+    "row": "model, observation, tile, dtype, data",
+    "gap": "model, observation, reason",
+}
 
 
 @dataclass(frozen=True)
@@ -42,11 +47,15 @@ class Entry:
 
 
 class Journal:
-    """The rows observed so far; use it as a context manager."""
+    """The rows observed so far; use it as a context manager. ``read_only`` leaves the file and its folder untouched."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         try:
+            if read_only:
+                self._connection = _open_to_read(path)
+                self._connection.execute("SELECT 1 FROM row LIMIT 1")
+                return
             self._connection = sqlite3.connect(path, isolation_level=None, timeout=5)
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
@@ -55,8 +64,10 @@ class Journal:
             raise MachineError(
                 where=str(path),
                 found=f"the journal cannot be opened ({fault})",
-                expected="the journal of an earlier run, or no file",
-                next_step="Move the file away to start over; nothing else of the run folder is lost.",
+                expected="the journal of an earlier run" if read_only else "the journal of an earlier run, or no file",
+                next_step=""
+                if read_only
+                else "Move the file away to start over; nothing else of the run folder is lost.",
             ) from fault
 
     def __enter__(self) -> "Journal":
@@ -68,22 +79,34 @@ class Journal:
     def claim(self, settings: Mapping[str, object]) -> None:
         """Record what this run is, or refuse to mix it with another whose rows are here already."""
         wanted = {"format": FORMAT, **settings}
-        found = self._connection.execute("SELECT value FROM meta WHERE key = 'settings'").fetchone()
-        if found is None:
+        kept = self.settings()
+        if not kept:
             self._connection.execute(
                 "INSERT INTO meta VALUES ('settings', ?)", (json.dumps(wanted, sort_keys=True, ensure_ascii=False),)
             )
             return
-        kept = json.loads(found[0])
-        wanted = json.loads(json.dumps(wanted))
-        differing = sorted(key for key in kept.keys() | wanted.keys() if kept.get(key) != wanted.get(key))
-        if differing:
-            lines = [f"  {key}: {_told(kept.get(key))} there, {_told(wanted.get(key))} now" for key in differing]
+        lines = setting_differences(kept, json.loads(json.dumps(wanted)), "there", "now")
+        if lines:
             raise UsageError(
                 where=str(self.path.parent),
                 found="the folder holds a run with another configuration:\n" + "\n".join(lines) + "\n",
                 next_step="Choose another --out, or remove the folder to start over.",
             )
+
+    def settings(self) -> dict[str, object]:
+        """Return what the run was claimed with; empty before it was."""
+        found = self._connection.execute("SELECT value FROM meta WHERE key = 'settings'").fetchone()
+        return dict(json.loads(found[0])) if found else {}
+
+    def absorb(self, other: "Journal") -> None:
+        """Take over every tile and row of another journal; what is here already stays."""
+        with self._transaction():
+            for table, columns in _COLUMNS.items():
+                places = ", ".join("?" * len(columns.split(", ")))
+                self._connection.executemany(
+                    f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({places})",
+                    other._connection.execute(f"SELECT {columns} FROM {table}"),
+                )
 
     def done(self) -> dict[str, dict[str, dict[str, object]]]:
         """Return the files of every acknowledged tile: by tile id and owner, their size, time and sha256."""
@@ -168,6 +191,25 @@ class _Transaction:
                 expected="free space and write permission",
                 next_step="Make room and give the same command again: it continues where it stopped.",
             ) from fault
+
+
+def _open_to_read(path: Path) -> sqlite3.Connection:
+    """Open a journal that nothing is written to, in a folder that may not be writable."""
+    if not path.is_file():
+        raise sqlite3.OperationalError("no such file")
+    rest = path.with_name(f"{path.name}-wal")
+    kept = rest.is_file() and rest.stat().st_size > 0  # left by a killed run; a closed journal has folded it in
+    mode = "mode=ro" if kept else "mode=ro&immutable=1"
+    return sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None, timeout=5)
+
+
+def setting_differences(first: Mapping[str, object], second: Mapping[str, object], here: str, there: str) -> list[str]:
+    """Return a line for each setting in which two runs differ, named by where each value stands."""
+    return [
+        f"  {key}: {_told(first.get(key))} {here}, {_told(second.get(key))} {there}"
+        for key in sorted(first.keys() | second.keys())
+        if first.get(key) != second.get(key)
+    ]
 
 
 def _told(value: object) -> str:

@@ -1,6 +1,9 @@
 """Protocols: named lists of metrics with their parameters, so that a paper's table can be computed again.
 
-A protocol is a TOML file with ``name``, ``summary`` and one ``[[metric]]`` per row of the table::
+A protocol is a TOML file with ``name``, ``summary`` and one ``[[metric]]`` per row of the table. ``primary`` names the
+metrics on which models are to be compared (``vstain-bench compare``); where it is absent all of them are::
+
+    primary = ["lpips"]
 
     [[metric]]
     name = "kid_subsets"
@@ -12,10 +15,11 @@ import ast
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
+from vstain_bench.config import RunConfig
 from vstain_bench.errors import UsageError
 from vstain_bench.metrics import METRICS, build
 from vstain_bench.registry import nearest
@@ -26,12 +30,13 @@ _CALL = re.compile(r"^(?P<name>[\w-]+)(?:\((?P<params>.*)\))?$")
 
 @dataclass(frozen=True)
 class Protocol:
-    """A named list of metrics; ``explicit`` when the user named them one by one."""
+    """A named list of metrics; ``explicit`` when the user named them one by one, ``primary`` those that decide."""
 
     name: str
     summary: str
     metrics: tuple[Metric, ...]
     explicit: bool = False
+    primary: tuple[str, ...] = ()
 
 
 def names() -> list[str]:
@@ -61,8 +66,23 @@ def read_protocol(text: str) -> Protocol:
     return _from_mapping(parsed, text)
 
 
+def resolve_protocol(config: RunConfig) -> Protocol:
+    """Return the metrics that were asked for, and for each --encoder its distances as ``fd_NAME`` and ``kd_NAME``."""
+    protocol = parse_metrics(config.metrics) if config.metrics else read_protocol(config.protocol)
+    metrics = list(protocol.metrics)
+    for encoder in config.encoder:
+        name, _, argument = encoder.partition(":")
+        label = Path(argument.partition("@")[0]).stem or name
+        metrics += [replace(build(kind, {"encoder": encoder}), name=f"{kind}_{label}") for kind in ("fd", "kd")]
+    given = [metric.name for metric in metrics]
+    for name in given:
+        if given.count(name) > 1:
+            raise UsageError(where="--encoder", found=f"'{name}' would occur twice in the table")
+    return replace(protocol, metrics=tuple(metrics))
+
+
 def _from_mapping(parsed: Mapping[str, object], where: str) -> Protocol:
-    unknown = sorted(set(parsed) - {"name", "summary", "metric"})
+    unknown = sorted(set(parsed) - {"name", "summary", "primary", "metric"})
     entries = parsed.get("metric")
     if unknown or not isinstance(entries, list) or not entries:
         raise UsageError(
@@ -74,7 +94,22 @@ def _from_mapping(parsed: Mapping[str, object], where: str) -> Protocol:
     for entry in entries:
         params = {key: value for key, value in entry.items() if key != "name"}
         metrics.append(build(str(entry.get("name", "")), params))
-    return Protocol(str(parsed.get("name", where)), str(parsed.get("summary", "")), _distinct(metrics, where))
+    name, summary = str(parsed.get("name", where)), str(parsed.get("summary", ""))
+    return Protocol(name, summary, _distinct(metrics, where), primary=_primary(parsed.get("primary"), metrics, where))
+
+
+def _primary(names: object, metrics: list[Metric], where: str) -> tuple[str, ...]:
+    known = [metric.name for metric in metrics]
+    given = [] if names is None else names
+    unknown = [name for name in given if name not in known] if isinstance(given, list) else [given]
+    if not isinstance(given, list) or unknown:
+        raise UsageError(
+            where=f"protocol {where}",
+            found=f"primary names {', '.join(map(repr, unknown))}",
+            expected=f"a list of some of its metrics: {', '.join(known)}",
+            next_step=nearest(str(unknown[0]), known),
+        )
+    return tuple(given)
 
 
 def parse_metrics(text: str) -> Protocol:

@@ -2,7 +2,8 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,8 +17,7 @@ from vstain_bench.features.weights import WeightsStore, digest, use_store
 from vstain_bench.io.inputs import Inputs, read_inputs, require_complete
 from vstain_bench.journal import Journal
 from vstain_bench.listings import publish_pairs, publish_skipped, publish_tiles, unreadable
-from vstain_bench.metrics import build
-from vstain_bench.protocol import Protocol, parse_metrics, read_protocol
+from vstain_bench.protocol import Protocol, resolve_protocol
 from vstain_bench.provenance import command, machine, versions
 from vstain_bench.publish import publish_text
 from vstain_bench.registry import load_plugins
@@ -26,6 +26,7 @@ from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import Table
 from vstain_bench.score import Plan, observe, plan_run
 from vstain_bench.selection import Selection, select
+from vstain_bench.shards import Shard, write_part
 from vstain_bench.tabulate import tabulate
 
 BATCH_SIZES = {"cpu": 1, "cuda": 8}
@@ -44,6 +45,18 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class ShardOutcome:
+    """A finished shard: its folder, which part it is, its tiles and those of the run, and its shard.json."""
+
+    folder: RunFolder
+    shard: Shard
+    tiles: int
+    of: int
+    skipped: int
+    record: str
+
+
+@dataclass(frozen=True)
 class Preview:
     """What a run would do, without doing it."""
 
@@ -57,6 +70,7 @@ class Preview:
     control_tiles: int
     device: str
     out: str
+    shard: str
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -80,25 +94,11 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def resolve_protocol(config: RunConfig) -> Protocol:
-    """Return the metrics that were asked for, and for each --encoder its distances as ``fd_NAME`` and ``kd_NAME``."""
-    protocol = parse_metrics(config.metrics) if config.metrics else read_protocol(config.protocol)
-    metrics = list(protocol.metrics)
-    for encoder in config.encoder:
-        name, _, argument = encoder.partition(":")
-        label = Path(argument.partition("@")[0]).stem or name
-        metrics += [replace(build(kind, {"encoder": encoder}), name=f"{kind}_{label}") for kind in ("fd", "kd")]
-    names = [metric.name for metric in metrics]
-    for name in names:
-        if names.count(name) > 1:
-            raise UsageError(where="--encoder", found=f"'{name}' would occur twice in the table")
-    return replace(protocol, metrics=tuple(metrics))
-
-
 def default_out(config: RunConfig) -> Path:
-    """Return ``runs/MODELS``, where a run goes without --out."""
+    """Return ``runs/MODELS`` (``runs/MODELS.shard-i-of-n``), where a run goes without --out."""
     names = "+".join(config.generated) or (config.manifest.stem if config.manifest else "run")
-    return Path("runs") / names[:80].replace("/", "_")
+    part = f".shard-{config.shard}".replace("/", "-of-") if config.shard else ""
+    return Path("runs") / (names[:80].replace("/", "_") + part)
 
 
 def _prepare(config: RunConfig, progress: Progress | None, store: WeightsStore) -> tuple[Inputs, Protocol, Selection]:
@@ -122,7 +122,7 @@ def preview(config: RunConfig, out: Path | None = None) -> Preview:
     store = WeightsStore(config.weights_dir, offline=True)
     with use_store(store):
         inputs, _, selection = _prepare(config, None, store)
-    plan = _plan(config, inputs, selection)
+    plan = plan_of(config, inputs, selection)
     groups = {tile.group for tile in inputs.audit.tiles}
     return Preview(
         tiles=len(inputs.audit.tiles),
@@ -135,9 +135,29 @@ def preview(config: RunConfig, out: Path | None = None) -> Preview:
         control_tiles=len(plan.subset),
         device=str(choose_device(config.device)),
         out=str(out or default_out(config)),
+        shard=_told_shard(config, plan),
         warnings=inputs.audit.warnings,
         notes=inputs.audit.notes,
     )
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run has settled before it observes anything."""
+
+    config: RunConfig
+    folder: RunFolder
+    inputs: Inputs
+    protocol: Protocol
+    selection: Selection
+    plan: Plan
+
+
+def _told_shard(config: RunConfig, plan: Plan) -> str:
+    if config.shard is None:
+        return ""
+    shard = Shard.parse(config.shard)
+    return f"{shard}, {len(shard.part(plan).tiles)} tiles"
 
 
 def run(
@@ -159,10 +179,41 @@ def run(
         InputError: the tiles cannot be scored.
         MachineError: the folder cannot be used, or named metrics lack their weights.
     """
+    if config.shard is not None:
+        raise UsageError(where=f"--shard {config.shard}", found="a shard makes no table", next_step="Call run_shard.")
+    started, device = time.time(), choose_device(config.device)
+    with _claimed(config, out, progress, told) as job, Journal(job.folder.journal) as journal:
+        _observe(job, journal, device, progress)
+        return finish(job, journal, _facts(job, device, started), progress)
+
+
+def run_shard(
+    config: RunConfig,
+    out: Path | None = None,
+    progress: Progress | None = None,
+    told: Callable[[str], None] = lambda line: None,
+) -> ShardOutcome:
+    """Score the tiles of one shard; the same call continues it. ``merge`` makes the run of all shards.
+
+    Arguments and faults as in ``run``.
+    """
+    started, device, shard = time.time(), choose_device(config.device), Shard.parse(config.shard or "1/1")
+    with _claimed(config, out, progress, told) as job, Journal(job.folder.journal) as journal:
+        part = replace(job, plan=shard.part(job.plan))
+        _observe(part, journal, device, progress)
+        job.folder.write_facts(_facts(job, device, started))
+        record = write_part(job.folder, shard, len(part.plan.tiles), job.selection)
+        skipped = {problem.tile for problem in (*job.inputs.audit.problems, *unreadable(journal))}
+    return ShardOutcome(job.folder, shard, len(part.plan.tiles), len(job.plan.tiles), len(skipped), record)
+
+
+@contextmanager
+def _claimed(
+    config: RunConfig, out: Path | None, progress: Progress | None, told: Callable[[str], None]
+) -> Iterator[Job]:
+    """Yield the job with its folder held and its weights at hand."""
     folder = RunFolder(out or default_out(config))
-    started = time.time()
     store = WeightsStore(config.weights_dir, offline=config.offline)
-    device = choose_device(config.device)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     with use_store(store), folder.claimed():
@@ -170,50 +221,58 @@ def run(
         for fault in dict.fromkeys(str(gap.fault) for gap in selection.gaps.values()):
             names = [name for name, gap in selection.gaps.items() if str(gap.fault) == fault]
             told(f"No value for {', '.join(names)}: {fault}")
-        plan = _plan(config, inputs, selection)
-        with Journal(folder.journal) as journal:
-            journal.claim(_settings(config, inputs, selection, device))
-            publish_text(folder.config, config.to_toml())
-            publish_pairs(folder, inputs)
-            observe(
-                plan,
-                journal,
-                policy=inputs.policy,
-                device=device,
-                batch_size=config.batch_size or BATCH_SIZES[device.type],
-                workers=config.workers,
-                skip_faults=config.on_error == "skip",
-                progress=(lambda done, of: progress("scoring tiles", done, of)) if progress else None,
-            )
-            if progress:
-                progress("making the table", 0, 1)
-            refused = sorted({problem.tile for problem in inputs.audit.problems})
-            table = tabulate(
-                journal,
-                protocol=protocol.name,
-                selection=selection,
-                tiles=inputs.audit.tiles,
-                sizes=inputs.audit.sizes,
-                models=inputs.models,
-                controls=tuple(output.name for output in plan.extra),
-                controlled=plan.subset,
-                seed=config.seed,
-                partial=inputs.partial,
-                refused=len(refused),
-                warnings=inputs.audit.warnings,
-            )
-            left_out = [*inputs.audit.problems, *unreadable(journal)]
-            publish_skipped(folder, left_out)
-            publish_tiles(folder, journal, plan)
-        folder.write_facts(_facts(config, inputs, selection, device, started))
-        publish_text(folder.results, table.to_json())
-        publish_text(folder.report, REPORTS["html"].render(folder))
-        if progress:
-            progress("making the table", 1, 1)
+        yield Job(config, folder, inputs, protocol, selection, plan_of(config, inputs, selection))
+
+
+def _observe(job: Job, journal: Journal, device: torch.device, progress: Progress | None) -> None:
+    config = job.config
+    journal.claim(_settings(job, device))
+    publish_text(job.folder.config, config.to_toml())
+    publish_pairs(job.folder, job.inputs)
+    observe(
+        job.plan,
+        journal,
+        policy=job.inputs.policy,
+        device=device,
+        batch_size=config.batch_size or BATCH_SIZES[device.type],
+        workers=config.workers,
+        skip_faults=config.on_error == "skip",
+        progress=(lambda done, of: progress("scoring tiles", done, of)) if progress else None,
+    )
+
+
+def finish(job: Job, journal: Journal, facts: dict[str, object], progress: Progress | None) -> Outcome:
+    """Make the table and the other files of the run folder from a journal that holds every tile."""
+    folder, audit = job.folder, job.inputs.audit
+    if progress:
+        progress("making the table", 0, 1)
+    table = tabulate(
+        journal,
+        protocol=job.protocol.name,
+        selection=job.selection,
+        tiles=audit.tiles,
+        sizes=audit.sizes,
+        models=job.inputs.models,
+        controls=tuple(output.name for output in job.plan.extra),
+        controlled=job.plan.subset,
+        seed=job.config.seed,
+        partial=job.inputs.partial,
+        refused=len({problem.tile for problem in audit.problems}),
+        warnings=audit.warnings,
+    )
+    left_out = [*audit.problems, *unreadable(journal)]
+    publish_skipped(folder, left_out)
+    publish_tiles(folder, journal, job.plan)
+    folder.write_facts(facts)
+    publish_text(folder.results, table.to_json())
+    publish_text(folder.report, REPORTS["html"].render(folder))
+    if progress:
+        progress("making the table", 1, 1)
     return Outcome(table, folder, len({problem.tile for problem in left_out}))
 
 
-def _plan(config: RunConfig, inputs: Inputs, selection: Selection) -> Plan:
+def plan_of(config: RunConfig, inputs: Inputs, selection: Selection) -> Plan:
+    """Return the pass over all tiles of a run."""
     return plan_run(
         inputs.audit.tiles,
         inputs.audit.sizes,
@@ -224,29 +283,36 @@ def _plan(config: RunConfig, inputs: Inputs, selection: Selection) -> Plan:
     )
 
 
-def _settings(config: RunConfig, inputs: Inputs, selection: Selection, device: torch.device) -> dict[str, object]:
-    """Return everything that can change a number or a row, for the journal to compare on resume."""
+def listing_of(inputs: Inputs) -> str:
+    """Return the number of tiles and a digest of their ids, groups, labels and pixel sizes."""
     listing = hashlib.sha256()
     for tile in inputs.audit.tiles:
         listing.update(f"{tile.id}\0{tile.group}\0{tile.label}\0{tile.mpp}\n".encode())
-    return {
+    return f"{len(inputs.audit.tiles)} tiles, listing {listing.hexdigest()[:12]}"
+
+
+def _settings(job: Job, device: torch.device) -> dict[str, object]:
+    """Return everything that can change a number or a row, for the journal to compare on resume."""
+    config, selection = job.config, job.selection
+    settings: dict[str, object] = {
         "version": __version__,
         "models": {name: str(path.resolve()) for name, path in config.generated.items()},
         "real": str(config.real and config.real.resolve()),
         "source": str(config.source and config.source.resolve()),
         "dataset": f"{config.dataset} {config.root} {config.split}" if config.dataset else str(config.manifest),
-        "tiles": f"{len(inputs.audit.tiles)} tiles, listing {listing.hexdigest()[:12]}",
+        "tiles": listing_of(job.inputs),
         "metrics": [metric.signature for metric in selection.metrics],
         "unavailable": sorted(selection.gaps),
         "weights": dict(sorted(selection.weights.items())),
         "encoders": _encoder_files(config),
-        "decode": str(inputs.policy),
+        "decode": str(job.inputs.policy),
         "on_error": config.on_error,
         "controls": config.controls,
         "seed": config.seed,
         "device": device.type,
         "threads": torch.get_num_threads(),
     }
+    return settings if config.shard is None else {**settings, "shard": config.shard}
 
 
 def _encoder_files(config: RunConfig) -> dict[str, str]:
@@ -255,9 +321,7 @@ def _encoder_files(config: RunConfig) -> dict[str, str]:
     return {str(path.resolve()): digest(path) for path in files}
 
 
-def _facts(
-    config: RunConfig, inputs: Inputs, selection: Selection, device: torch.device, started: float
-) -> dict[str, object]:
+def _facts(job: Job, device: torch.device, started: float) -> dict[str, object]:
     return {
         "command": command(),
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
@@ -266,9 +330,9 @@ def _facts(
         "machine": machine(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
-        "seed": config.seed,
-        "weights": dict(selection.weights),
-        "encoders": _encoder_files(config),
-        "layout": inputs.layout.name,
-        "notes": list(inputs.audit.notes),
+        "seed": job.config.seed,
+        "weights": dict(job.selection.weights),
+        "encoders": _encoder_files(job.config),
+        "layout": job.inputs.layout.name,
+        "notes": list(job.inputs.audit.notes),
     }

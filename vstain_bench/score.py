@@ -1,6 +1,9 @@
 """One pass over the tiles: every metric observes every model, and the rows go to the journal batch by batch."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +21,10 @@ EXTRA = "0 with extra outputs"
 PLAIN = "1 plain"
 
 
+Make = Callable[[Mapping[str, View]], Images]
+"""From the views of a batch by owner to images, (b, 3, h, w)."""
+
+
 @dataclass(frozen=True)
 class Output:
     """Images to be scored under a name: a model's own, a control, or a perturbed tile.
@@ -26,10 +33,12 @@ class Output:
         name: The model under which its rows are kept.
         make: From the views of the batch by owner (``real``, ``source``, models, companions) to images, (b, 3, h, w);
             raises ``Undefined`` where it cannot be made.
+        sides: The same for sides that this output is compared with, where they are not those of the batch.
     """
 
     name: str
-    make: Callable[[Mapping[str, View]], Images]
+    make: Make
+    sides: Mapping[Side, Make] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -92,8 +101,14 @@ def model_output(model: str) -> Output:
 
 
 def control_output(control: Control) -> Output:
-    """Return what a control makes."""
-    return Output(control.model, lambda views: control.make(views[control.needs].images))
+    """Return what a control makes; undefined on a tile without what it is made from."""
+
+    def make(views: Mapping[str, View]) -> Images:
+        if control.needs not in views:
+            raise Undefined("no tile of another group has the same size")
+        return control.make(views[control.needs].images)
+
+    return Output(control.model, make)
 
 
 def _files(plan: Plan, tile: Tile) -> dict[str, ImageFile]:
@@ -119,17 +134,19 @@ def observe(
     batch_size: int,
     workers: int,
     skip_faults: bool,
+    threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Observe every tile that the journal does not hold yet; memory does not grow with the number of tiles.
 
+    ``threads`` batches are observed at once. A batch is observed by one thread from its first image to its last row,
+    so that no value depends on their number.
+
     Raises:
         InputError: a file cannot be decoded and faults are not to be skipped, or a scored file has changed since.
     """
-    done = journal.done()
+    done = require_unchanged(plan, journal)
     tiles = {tile.id: tile for tile in plan.tiles}
-    for tile in plan.tiles:
-        _require_unchanged(plan, tile, done.get(tile.id))
     requests = [
         Request(tile.id, _files(plan, tile), plan.sizes[tile.id], EXTRA if tile.id in plan.subset else PLAIN)
         for tile in plan.tiles
@@ -138,7 +155,8 @@ def observe(
     count = len(plan.tiles) - len(requests)
     if progress:
         progress(count, len(plan.tiles))
-    for loaded in load_batches(requests, policy, batch_size=batch_size, workers=workers, device=device):
+    loading = load_batches(requests, policy, batch_size=batch_size, workers=workers, device=device)
+    for loaded, entries in _observe_ahead(plan, loading, {tile.id: tile.mpp for tile in plan.tiles}, threads):
         if isinstance(loaded, Failed):
             if not skip_faults:
                 raise InputError(
@@ -150,11 +168,37 @@ def observe(
             journal.skip(loaded.id, str(loaded.fault))
             count += 1
         else:
-            entries = _observe_batch(plan, loaded, tuple(tiles[tile].mpp for tile in loaded.ids))
             journal.acknowledge({tile: _record(plan, tiles[tile], loaded) for tile in loaded.ids}, entries)
             count += len(loaded.ids)
         if progress:
             progress(count, len(plan.tiles))
+
+
+def _observe_ahead(
+    plan: Plan, loading: Iterator[Loaded | Failed], mpp: Mapping[str, float | None], threads: int
+) -> Iterator[tuple[Loaded | Failed, list[Entry]]]:
+    """Yield what was loaded, in its order, with what was observed of it, at most ``threads`` batches ahead."""
+
+    def observed(loaded: Loaded | Failed) -> list[Entry]:
+        return [] if isinstance(loaded, Failed) else _observe_batch(plan, loaded, tuple(mpp[id_] for id_ in loaded.ids))
+
+    if threads == 1:
+        yield from ((loaded, observed(loaded)) for loaded in loading)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        ahead: deque[tuple[Loaded | Failed, Future[list[Entry]]]] = deque()
+        try:
+            for loaded in loading:
+                # A copy of the context: the weights in use are the caller's.
+                ahead.append((loaded, pool.submit(copy_context().run, observed, loaded)))
+                if len(ahead) > threads:
+                    done, future = ahead.popleft()
+                    yield done, future.result()
+            while ahead:
+                done, future = ahead.popleft()
+                yield done, future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _record(plan: Plan, tile: Tile, loaded: Loaded) -> dict[str, dict[str, object]]:
@@ -164,8 +208,20 @@ def _record(plan: Plan, tile: Tile, loaded: Loaded) -> dict[str, dict[str, objec
     }
 
 
-def _require_unchanged(plan: Plan, tile: Tile, kept: Mapping[str, Mapping[str, object]] | None) -> None:
-    for owner, facts in (kept or {}).items():
+def require_unchanged(plan: Plan, journal: Journal) -> dict[str, dict[str, dict[str, object]]]:
+    """Return the files of every acknowledged tile, after proving that none has changed since it was scored.
+
+    Raises:
+        InputError: one has.
+    """
+    done = journal.done()
+    for tile in plan.tiles:
+        _require_same_files(plan, tile, done.get(tile.id, {}))
+    return done
+
+
+def _require_same_files(plan: Plan, tile: Tile, kept: Mapping[str, Mapping[str, object]]) -> None:
+    for owner, facts in kept.items():
         file = _files(plan, tile).get(owner)
         if file is not None and any(facts[key] != value for key, value in _file_facts(file).items()):
             raise InputError(
@@ -185,10 +241,11 @@ def _observe_batch(plan: Plan, loaded: Loaded, mpp: tuple[float | None, ...]) ->
     for output in (*plan.outputs, *(plan.extra if loaded.kind == EXTRA else ())):
         try:
             generated = View(loaded.ids, output.name, output.make(views), mpp)
+            own = {side: View(loaded.ids, side, make(views), mpp) for side, make in output.sides.items()}
         except Undefined as reason:
             entries += _missing(plan, output.name, loaded.ids, str(reason))
         else:
-            entries += _observe_output(plan, generated, shared)
+            entries += _observe_output(plan, generated, {**shared, **own})
     return entries
 
 

@@ -3,12 +3,15 @@
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vstain_bench.cli import options
 from vstain_bench.cli.progress import progress
+
+if TYPE_CHECKING:
+    from vstain_bench.config import RunConfig
 
 
 def run(
@@ -42,6 +45,9 @@ def run(
     batch_size: Annotated[int | None, typer.Option(help="Tiles at a time.", show_default="1, 8 on a GPU")] = None,
     workers: options.Workers = None,
     limit: options.Limit = None,
+    shard: Annotated[
+        str | None, typer.Option(help="Only part i/n of the tiles; 'merge' joins the parts.", show_default=False)
+    ] = None,
     weights_dir: Annotated[Path | None, typer.Option(help="Folder of weight files.", show_default=False)] = None,
     offline: Annotated[bool | None, typer.Option("--offline", help="Never fetch weights.", show_default=False)] = None,
     plugin: options.Plugin = None,
@@ -60,7 +66,8 @@ def run(
         generated, config, real=real, source=source, dataset=dataset, root=root, split=split, manifest=manifest,
         layout=layout, metrics=metrics, protocol=protocol, encoder=encoder, groups=groups, labels=labels, mpp=mpp,
         decode=decode, on_error=on_error, controls=controls, seed=seed, device=device, threads=threads,
-        batch_size=batch_size, workers=workers, limit=limit, weights_dir=weights_dir, offline=offline, plugin=plugin,
+        batch_size=batch_size, workers=workers, limit=limit, shard=shard, weights_dir=weights_dir, offline=offline,
+        plugin=plugin,
     )  # fmt: skip
     from vstain_bench import run as job
     from vstain_bench.cli.output import print_json, print_preview, print_table
@@ -69,6 +76,8 @@ def run(
         preview = job.preview(settings, out)
         print_json(asdict(preview)) if json else print_preview(preview)
         return 0
+    if settings.shard is not None:
+        return _run_shard(settings, out, json=json, quiet=quiet)
     with progress(quiet) as report:
         outcome = job.run(settings, out, report, options.talk)
     if json:
@@ -78,5 +87,20 @@ def run(
     options.talk(f"Run folder: {outcome.folder.path}  Report: {outcome.folder.report}")
     if outcome.skipped:
         options.talk(f"{outcome.skipped} tiles were left out: {outcome.folder.skipped}")
+        return 4
+    return 0
+
+
+def _run_shard(settings: "RunConfig", out: Path | None, *, json: bool, quiet: bool) -> int:
+    from vstain_bench.run import run_shard
+
+    with progress(quiet) as report:
+        outcome = run_shard(settings, out, report, options.talk)
+    if json:
+        sys.stdout.write(outcome.record)
+    options.talk(f"Shard {outcome.shard}: {outcome.tiles} of {outcome.of} tiles are scored in {outcome.folder.path}")
+    options.talk("When every shard is done: vstain-bench merge SHARD... --out RUN")
+    if outcome.skipped:
+        options.talk(f"{outcome.skipped} tiles are left out (--on-error skip)")
         return 4
     return 0

@@ -7,25 +7,20 @@ Rules that the file keeps:
   does not carry the layout of someone's home.
 - Nothing is fetched. The content security policy allows the one style sheet and the one script of this file, by
   their hashes, and pictures from data: URIs; the page reads without the script, which only sorts the table.
-- Names of models, tiles and labels are text. Every value that the template prints passes ``_text`` (controls and
-  direction marks become visible codes) and then Jinja's escaping; only strings made as ``Markup`` here are exempt.
+- Names of models, tiles and labels are text. Every value that the template prints is made visible and escaped by
+  ``reports/page.py``; only strings made as ``Markup`` by this package are exempt.
 """
 
-import base64
 import csv
-import hashlib
-import importlib.resources
 import re
 import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from markupsafe import Markup
-
-from vstain_bench.io.headers import printable
 from vstain_bench.reports.definition import REPORTS, Report
 from vstain_bench.reports.figures import distributions
 from vstain_bench.reports.headline import headline
+from vstain_bench.reports.page import render_page
 from vstain_bench.reports.panel import COLOURS, FULL_DIFFERENCE, MOST_MODELS, make_panel
 from vstain_bench.reports.presentation import ARROWS, MARK, Column, columns, decimals_of, footnotes, model_title
 from vstain_bench.results.folder import RunFolder
@@ -71,49 +66,18 @@ def shown_command(arguments: Iterable[str]) -> str:
     return " ".join(f"'{each}'" if any(letter.isspace() for letter in each) else each for each in kept)
 
 
-def _text(value: object) -> object:
-    """Return what a template prints: text with nothing invisible in it; markup made by this package as it is."""
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _asset(name: str) -> str:
-    return importlib.resources.files("vstain_bench.reports").joinpath(name).read_text(encoding="utf-8")
-
-
-def _source_hash(text: str) -> str:
-    """Return the CSP source expression of an inline script or style sheet."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
-
-
 def render(folder: RunFolder) -> str:
     """Return the whole page."""
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FunctionLoader(_asset),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_text,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"short": shorten_paths, "title_of": model_title}
-    return environment.get_template("report.html.j2").render(_context(folder))
+    return render_page("report.html.j2", _context(folder), filters={"short": shorten_paths, "title_of": model_title})
 
 
 def _context(folder: RunFolder) -> dict[str, object]:
     """Return everything that the template reads."""
     table, facts = folder.read_table(), folder.read_facts()
-    style, script = _asset("report.css"), _asset("report.js")
     values = _tile_values(folder)
     digits = {first.metric: decimals_of(_rows(table, first.metric)) for first in table.metrics()}
     reasons, skipped = _reasons(table), _skipped(folder)
     return {
-        "style": Markup(style),
-        "script": Markup(script),
-        "style_hash": Markup(_source_hash(style)),
-        "script_hash": Markup(_source_hash(script)),
         "table": table,
         "facts": facts,
         "headline": headline(table),

@@ -24,7 +24,7 @@ class RunFolder:
 
     ``run.json`` (who, when, where: the only volatile file), ``config.toml`` (resolved; runs again), ``results.json``
     (the table), ``tiles.parquet`` (one row per tile and metric), ``pairs.csv``, ``skipped.csv``, ``report.html``,
-    ``journal.sqlite``.
+    ``journal.sqlite``. A shard has ``shard.json`` and no results; ``merge`` makes them.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,6 +37,7 @@ class RunFolder:
         self.skipped = path / "skipped.csv"
         self.report = path / "report.html"
         self.journal = path / "journal.sqlite"
+        self.shard = path / "shard.json"
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
@@ -84,6 +85,12 @@ class RunFolder:
         """Refuse a folder that holds no finished run."""
         if self.results.is_file():
             return
+        if self.shard.is_file():
+            raise UsageError(
+                where=str(self.path),
+                found="a shard, a part of a run",
+                next_step="Make the run of all its shards: vstain-bench merge SHARD... --out RUN",
+            )
         unfinished = self.journal.is_file()
         raise UsageError(
             where=str(self.path),

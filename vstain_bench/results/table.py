@@ -13,11 +13,13 @@ CONTROL_PREFIX = "control:"
 Status = Literal["ok", "undefined", "unavailable"]
 
 
-class _Frozen(BaseModel):
+class FrozenModel(BaseModel):
+    """A value of a file of results: nothing unknown in it, no number that JSON does not have."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Row(_Frozen):
+class Row(FrozenModel):
     """One number: a model's score on one metric, over all tiles or those of one label."""
 
     model: str = Field(description="Model, or a control when it begins with 'control:'")
@@ -48,14 +50,14 @@ class Row(_Frozen):
         return self.model.startswith(CONTROL_PREFIX)
 
 
-class Protocol(_Frozen):
+class Protocol(FrozenModel):
     """The named list of metrics that was asked for."""
 
     name: str
     signatures: tuple[str, ...]
 
 
-class Inputs(_Frozen):
+class Inputs(FrozenModel):
     """What was scored, without where it lies."""
 
     tiles: int
@@ -69,14 +71,14 @@ class Inputs(_Frozen):
     digest: str = Field(description="sha256 over the ids and file contents of all real and source tiles")
 
 
-class Controls(_Frozen):
+class Controls(FrozenModel):
     """On which tiles the control rows were computed."""
 
     tiles: int
     seed: int
 
 
-class Table(_Frozen):
+class Table(FrozenModel):
     """The content of results.json."""
 
     schema_version: str = SCHEMA_VERSION

@@ -112,12 +112,27 @@ def jackknife(
         leave_out: Returns the score without each block, shape (blocks,), from rows and block numbers.
     """
     blocks = deal_blocks(groups)
-    sizes = np.bincount(blocks)
-    if len(sizes) < 2:
+    if blocks.max() < 1:
         return None
-    ratio = len(rows) / sizes
-    pseudo = ratio * estimate - (ratio - 1) * leave_out(rows, blocks)
-    error = math.sqrt(float(np.mean((pseudo - pseudo.mean()) ** 2 / (ratio - 1))))
+    return jackknife_interval(estimate, leave_out(rows, blocks), np.bincount(blocks))
+
+
+def jackknife_error(estimate: float, without: Values, sizes: np.ndarray) -> float:
+    """Return the delete-m_j jackknife standard error of an estimate.
+
+    Args:
+        estimate: The score of all rows, or a difference of two.
+        without: The same without each block, shape (blocks,).
+        sizes: Tiles in each block, shape (blocks,).
+    """
+    ratio = sizes.sum() / sizes
+    pseudo = ratio * estimate - (ratio - 1) * without
+    return math.sqrt(float(np.mean((pseudo - pseudo.mean()) ** 2 / (ratio - 1))))
+
+
+def jackknife_interval(estimate: float, without: Values, sizes: np.ndarray) -> Interval:
+    """Return the interval of an estimate from its values without each block; arguments as in ``jackknife_error``."""
+    error = jackknife_error(estimate, without, sizes)
     reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(sizes) - 1)) * error
     return Interval(estimate - reach, estimate + reach, f"jackknife over {len(sizes)} blocks of groups")
 

@@ -1,0 +1,68 @@
+"""``vstain-bench compare``: models against a reference, paired, per patient, corrected."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from vstain_bench.cli import options
+from vstain_bench.cli.progress import progress
+
+
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Run folders; one with several models is enough.")
+    ],
+    reference: Annotated[
+        str | None,
+        typer.Option(help="Model that the others are compared with.", show_default="the first of the first run"),
+    ] = None,
+    primary: Annotated[
+        str | None,
+        typer.Option(help="Metrics that decide, with commas: Holm.", show_default="the protocol's, or all"),
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option(help="Metrics to compare, with commas.", show_default="all shared")
+    ] = None,
+    test: Annotated[Literal["sign-flip", "wilcoxon"], typer.Option(help="Test of patients.")] = "sign-flip",
+    seed: Annotated[int | None, typer.Option(help="Of resampling.", show_default="the run's")] = None,
+    format_: Annotated[str, typer.Option("--format", help="terminal, md, latex, csv, json or html.")] = "terminal",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for comparison.html, .json, .csv and the figures as PNG, SVG, PDF.", show_default=False
+        ),
+    ] = None,
+    plugin: options.Plugin = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Compare models on the same tiles: differences with intervals, tests of patients, corrected, in plain words.
+
+    Example: vstain-bench compare runs/mine runs/theirs --reference theirs --primary lpips,fid
+
+    Runs of other tiles, or with another definition of a metric, are refused (exit 3).
+    """
+    from vstain_bench.cli.output import console
+    from vstain_bench.compare.job import Request, split_names
+    from vstain_bench.compare.job import compare as contrast
+    from vstain_bench.compare.publish import choose_format, publish
+    from vstain_bench.compare.terminal import draw
+    from vstain_bench.registry import load_plugins
+
+    load_plugins(tuple(plugin or ()))
+    render = choose_format("json" if json else format_)
+    request = Request(
+        reference=reference, primary=split_names(primary), metrics=split_names(metrics), test=test, seed=seed,
+    )  # fmt: skip
+    with progress(quiet) as report:
+        found = contrast(runs, request, report)
+    if out is not None:
+        written = publish(found, out)
+        options.talk(f"Written to {out}: {', '.join(path.name for path in written)}")
+    if format_ == "terminal" and not json:
+        draw(found, console())
+    else:
+        sys.stdout.write(render(found))
+    return 0

@@ -1,0 +1,36 @@
+"""``vstain-bench merge``: the shards of a run become the run."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vstain_bench.cli import options
+from vstain_bench.cli.progress import progress
+
+
+def merge(
+    shards: Annotated[list[Path], typer.Argument(metavar="SHARD...", help="Folders written by run --shard i/n.")],
+    out: Annotated[Path, typer.Option(help="Run folder to write.", show_default=False)],
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Join the shards of a run: the same bytes as one run would have written.
+
+    Example: vstain-bench merge runs/part1 runs/part2 --out runs/mine
+    """
+    from vstain_bench.cli.output import print_table
+    from vstain_bench.merge import merge as join
+
+    with progress(quiet) as report:
+        outcome = join(shards, out, report, options.talk)
+    if json:
+        sys.stdout.write(outcome.table.to_json())
+    else:
+        print_table(outcome.table)
+    options.talk(f"Run folder: {outcome.folder.path}  Report: {outcome.folder.report}")
+    if outcome.skipped:
+        options.talk(f"{outcome.skipped} tiles were left out: {outcome.folder.skipped}")
+        return 4
+    return 0
