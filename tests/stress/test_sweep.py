@@ -9,8 +9,10 @@ import pytest
 from vstain_bench.cli.main import call
 from vstain_bench.config import RunConfig, make_config
 from vstain_bench.errors import InputError, UsageError
+from vstain_bench.metrics import METRICS as METRICS_KNOWN
 from vstain_bench.metrics import build
 from vstain_bench.phantom import PhantomSet, write_phantom
+from vstain_bench.protocol import read_protocol
 from vstain_bench.reports.stress_cards import render_cards
 from vstain_bench.stress.findings import Findings, PerturbedSide, Verdict, read_findings
 from vstain_bench.stress.folder import StressFolder
@@ -291,3 +293,14 @@ def test_a_tile_without_partner_is_swept_without_its_controls(tissue: PhantomSet
     alone = answers[answers["group"] == "alone"]
     assert "control:other-real" not in set(alone["perturbation"])
     assert {"clean", "translation", "control:mean-colour"} <= set(alone["perturbation"])
+
+
+def test_the_full_protocol_holds_every_weight_free_metric_of_single_tiles() -> None:
+    every = {name for name in METRICS_KNOWN if not build(name).needs and build(name).values is not None}
+    assert {metric.name for metric in read_protocol("stress-full").metrics} == every
+
+
+def test_the_metric_cards_in_the_docs_are_of_metrics_as_they_are() -> None:
+    cards = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    for metric in read_protocol("stress-full").metrics:
+        assert f"`{metric.signature}`" in cards, f"{metric.name} has no card, or another definition: write them anew"
