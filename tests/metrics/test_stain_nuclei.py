@@ -127,8 +127,9 @@ def test_the_index_of_positive_nuclei_is_counted_on_both_sides() -> None:
     assert metric.values(rows).tolist() == [0.25, 0.0]
     assert metric.describe is not None
     assert metric.describe(rows)["generated"] == {"nuclei": 12, "positive nuclei": 6}
-    strict = build("nuclei_positive_fraction_error", {"background": "255", "threshold": 0.7})
-    assert strict.observe(pair(_field(6, 6), _field(3, 9))).tolist() == [[12, 0, 12, 0]]
+    for threshold, positive in ((0.55, [6, 3]), (0.65, [0, 0])):
+        other = build("nuclei_positive_fraction_error", {"background": "255", "threshold": threshold})
+        assert other.observe(pair(_field(6, 6), _field(3, 9))).tolist() == [[12, positive[0], 12, positive[1]]]
 
 
 @pytest.mark.real_data
