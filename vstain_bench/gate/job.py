@@ -48,7 +48,7 @@ def gate(request: Request) -> Verdict:
         baseline=request.baseline.as_posix(),
         reason=before.reason,
         counts=dict(sorted(Counter(each.kind for each in findings).items())),
-        notes=notes_of(findings, accept=_command(request), reason=before.reason),
+        notes=notes_of(findings, accept=_command(request, plain=before.plain), reason=before.reason),
         findings=findings,
     )
 
@@ -82,6 +82,7 @@ def name_of(request: Request) -> str:
     return re.sub(r"-{2,}", "-", re.sub(r"[^\w. -]", "-", name)).strip("- ") or "run"
 
 
-def _command(request: Request) -> str:
-    given = f"vstain-bench gate {shlex.quote(str(request.run))} --baseline {shlex.quote(str(request.baseline))}"
-    return f"{given} --accept --reason '...'"
+def _command(request: Request, *, plain: bool) -> str:
+    """Return the command that accepts the run; a run's own results are never replaced."""
+    baseline = "baseline.json" if plain else shlex.quote(str(request.baseline))
+    return f"vstain-bench gate {shlex.quote(str(request.run))} --baseline {baseline} --accept --reason '...'"

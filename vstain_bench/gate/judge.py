@@ -45,7 +45,7 @@ def judge(context: Context) -> tuple[Finding, ...]:
         old, new = before.get(key), after.get(key)
         row = new or old
         assert row is not None
-        shared = (*inputs, *controls) if row.is_control else inputs
+        shared = inputs or (controls if row.is_control else ())
         found.append(_judge(old, new, shared, context))
     return tuple(found)
 
@@ -64,8 +64,9 @@ def _judge(old: Row | None, new: Row | None, shared: tuple[Obstacle, ...], conte
     if new is None:
         return _finding(old, new, tolerance, "missing", cause=_lacking(row, context.run, RUN))
     obstacles = row_obstacles({BASELINE: old, RUN: new})
-    kinds = ("signature",) if new.value is None or old.value is None else ("signature", "n", "infinite")
-    apart = [each.text for each in (*shared, *obstacles) if each in shared or each.kind in kinds]
+    # Other tiles explain another number of them, and a number that does not exist has none.
+    kinds = ("signature",) if shared or None in (old.value, new.value) else ("signature", "n", "infinite")
+    apart = [each.text for each in (*shared, *(each for each in obstacles if each.kind in kinds))]
     apart += _told_otherwise(old, new)
     if apart:
         return _finding(old, new, tolerance, "incomparable", cause="; ".join(apart))

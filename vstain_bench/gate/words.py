@@ -111,7 +111,7 @@ class Fold:
     def text(self) -> str:
         """The line: the finding itself, or the cause with what it concerns."""
         if len(self.findings) == 1:
-            return self.findings[0].text
+            return f"{self.findings[0].metric} of {place(self.findings[0])}: {self.cause}"
         metrics = list(dict.fromkeys(each.metric for each in self.findings))
         owners = list(dict.fromkeys(owner(each) for each in self.findings))
         told = listed(metrics, "metrics")
@@ -187,6 +187,10 @@ def notes_of(findings: Sequence[Finding], *, accept: str, reason: str | None) ->
         old, new = gone.pop(), come.pop()
         notes.append(f"Was '{old}' renamed to '{new}'? Name it on the command line: vstain-bench run {old}=DIR")
     kinds = {each.kind for each in findings}
+    if "incomparable" in kinds:
+        notes.append(
+            "Numbers over other tiles or of another definition prove nothing: score as the baseline was scored."
+        )
     if kinds & {"worse", "missing", "incomparable"}:
         notes.append(f"If this change is meant, accept it with its reason: {accept}")
     if "undefined" in kinds:

@@ -125,12 +125,17 @@ def parse_baseline(text: str, where: str) -> Baseline | None:
     """Return the baseline that a text holds, or None when it is something else, such as a results.json.
 
     Raises:
-        UsageError: it is a damaged baseline, or one of another version.
+        UsageError: it is no JSON, a damaged baseline, or one of another version.
     """
     try:
         content = json.loads(text)
-    except ValueError:
-        return None
+    except ValueError as fault:
+        raise UsageError(
+            where=where,
+            found=f"it is not JSON ({fault})",
+            expected="a results.json, or a file written by 'vstain-bench gate --accept'",
+            next_step="Restore it from version control, or score again.",
+        ) from fault
     if not isinstance(content, dict) or "baseline_version" not in content:
         return None
     version = content["baseline_version"]
