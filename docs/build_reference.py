@@ -18,7 +18,7 @@ COMMANDS = {
     "gate": "a run against its baseline, [for a CI](ci.md); exit 1 when a number is worse or not comparable",
     "stress": "perturb real tiles in micrometres and say how each metric answers",
     "demo": "synthetic tissue, four simulated models, a run and its report; no download",
-    "list": "what exists: metrics, protocols, encoders, datasets, controls, reports, adapters",
+    "list": "what exists: metrics, protocols, encoders, datasets, controls, reports, adapters, recipes",
     "weights": "list, fetch and verify the weight files of networks",
     "schema": "the JSON Schema of results.json",
 }
@@ -83,6 +83,14 @@ def reference() -> str:
             "",
             *_table(["name", "what"], [[_code(r["name"]), r["summary"]] for r in catalogue(what)]),
         ]
+    lines += ["## Recipes", ""]
+    lines += _table(
+        ["name", "what", "epochs", "batch", "learning rate", "source"],
+        [
+            [_code(r["name"]), r["summary"], r["epochs"], r["batch_size"], f"{r['lr']:g}", r["citation"]]
+            for r in catalogue("recipes")
+        ],
+    )
     lines += ["## Weights", ""]
     lines += _table(
         ["name", "file", "MB", "licence", "for", "sha256"],

@@ -25,6 +25,7 @@ LAYERS = (
         "protocol",
         "controls",
         "journal",
+        "slides",
         "evidence",
         "comparable",
         "shards",
@@ -33,7 +34,7 @@ LAYERS = (
     ),
     ("metrics", "adapters"),
     ("features", "io", "results"),
-    ("stain", "nuclei", "phantom", "registry", "config", "provenance", "publish"),
+    ("stain", "nuclei", "registration", "phantom", "registry", "config", "provenance", "publish"),
     ("types",),
     ("errors",),
 )

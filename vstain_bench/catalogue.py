@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from vstain_bench.adapters import ADAPTERS
+from vstain_bench.adapters import ADAPTERS, RECIPES
 from vstain_bench.controls import CONTROLS
 from vstain_bench.errors import UsageError
 from vstain_bench.features import ENCODERS
@@ -97,6 +97,20 @@ def _adapters() -> list[Record]:
     ]
 
 
+def _recipes() -> list[Record]:
+    return [
+        {
+            "name": name,
+            "summary": RECIPES[name].summary,
+            "epochs": RECIPES[name].total_epochs,
+            "batch_size": RECIPES[name].batch_size,
+            "lr": RECIPES[name].lr,
+            "citation": RECIPES[name].citation,
+        }
+        for name in RECIPES
+    ]
+
+
 def _first_line(text: str | None) -> str:
     return (text or "").strip().partition("\n")[0]
 
@@ -111,6 +125,7 @@ CATALOGUES: dict[str, Callable[[], list[Record]]] = {
     "reports": _reports,
     "gate-formats": _gate_formats,
     "adapters": _adapters,
+    "recipes": _recipes,
 }
 
 
