@@ -12,6 +12,7 @@ from tests.reports.run_folders import write_run
 from vstain_bench.cli.main import call
 from vstain_bench.results.baseline import digest, make_baseline, parse_baseline, trimmed
 from vstain_bench.results.folder import RunFolder
+from vstain_bench.results.table import Quantity
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +79,8 @@ def test_one_number_is_one_line(tmp_path: Path) -> None:
 
 def test_what_a_gate_does_not_read_does_not_change_the_digest() -> None:
     assert digest(put(MINE, "fid", sd=9.0, icc=0.3)(accepted())) == digest(accepted())
+    behind = Quantity(owner="real", metric="fid", name="share", value=0.5)
+    assert digest(accepted().model_copy(update={"quantities": (behind,)})) == digest(accepted())
     for field, value in (("value", 41.0), ("low", 1.0), ("signature", "fid|v:2"), ("tiles", 11)):
         assert digest(put(MINE, "fid", **{field: value})(accepted())) != digest(accepted()), field
 

@@ -82,12 +82,11 @@ def _kind_without_value(old: Row | None, new: Row) -> Kind:
     """Return ``void`` where the lack of a value is accepted, else ``undefined``.
 
     Accepted are controls and labels alone, since some have no value by their nature (a single tile of a label, real
-    tiles exchanged among themselves under a distance between sets), and only for the reason of the baseline.
+    tiles exchanged among themselves under a distance between sets), and only where the baseline has none either.
     """
     if not new.is_control and new.label is None:
         return "undefined"
-    same = old is None or (old.value is None and (old.status, old.reason) == (new.status, new.reason))
-    return "void" if same else "undefined"
+    return "void" if old is None or (old.value is None and old.status == new.status) else "undefined"
 
 
 def _told_otherwise(old: Row, new: Row) -> Iterator[str]:

@@ -13,8 +13,11 @@ from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import FrozenModel, Row, Table, read_table
 
 BASELINE_VERSION = "1.0"
-_DROPPED: dict[str, object] = {"sd": None, "standard_error": None, "icc": None, "effective_tiles": None, "unbeaten": ()}
-"""What a gate does not read: left out, so that a changed baseline shows changed numbers and nothing else."""
+READ = (
+    "model", "metric", "signature", "condition", "label", "value", "low", "high", "interval", "unit", "better", "tiles",
+    "groups", "infinite", "status", "reason",
+)  # fmt: skip
+"""What a gate reads of a row. The rest is left out, so that a changed baseline shows changed numbers and no more."""
 
 
 class Baseline(FrozenModel):
@@ -33,12 +36,12 @@ class Baseline(FrozenModel):
 
     def to_json(self) -> str:
         """Return strict JSON with one line per row, so that a version control shows which numbers changed."""
-        content = self.model_dump(mode="json", exclude={"table"})
+        head = self.model_dump(mode="json", exclude={"table"})
+        table = self.table.model_dump(mode="json", exclude={"rows"}, exclude_defaults=True)
         rows = [row.model_dump(mode="json", exclude_defaults=True) for row in self.table.rows]
-        table = self.table.model_dump(mode="json", exclude={"rows"})
-        head = _dump(content | {"table": table | {"rows": []}}, indent=1)
         lines = ",\n".join(f"   {_dump(row)}" for row in rows)
-        return head.replace('"rows": []', f'"rows": [\n{lines}\n  ]' if rows else '"rows": []') + "\n"
+        text = _dump(head | {"table": table | {"rows": []}}, indent=1)  # in a string its quotes would be escaped
+        return text.replace('"rows": []', f'"rows": [\n{lines}\n  ]') + "\n"
 
 
 def _dump(content: object, indent: int | None = None) -> str:
@@ -47,14 +50,21 @@ def _dump(content: object, indent: int | None = None) -> str:
 
 def trimmed(table: Table) -> Table:
     """Return the part of a table that a gate reads."""
-    rows = tuple(row.model_copy(update=_DROPPED) for row in table.rows)
-    return table.model_copy(update={"rows": rows, "warnings": ()})
+    rows = tuple(Row(**{field: getattr(row, field) for field in READ}) for row in table.rows)
+    return Table(
+        protocol=table.protocol,
+        inputs=table.inputs,
+        controls=table.controls,
+        models=table.models,
+        warnings=(),
+        rows=rows,
+    )
 
 
 def digest(table: Table) -> str:
-    """Return the sha256 of what a gate reads of a table."""
-    content = json.dumps(trimmed(table).model_dump(mode="json"), sort_keys=True, allow_nan=False)
-    return hashlib.sha256(content.encode()).hexdigest()
+    """Return the sha256 of what a gate reads of a table; a field that a later version adds does not change it."""
+    content = trimmed(table).model_dump(mode="json", exclude_defaults=True)
+    return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
 def make_baseline(

@@ -21,7 +21,7 @@ KINDS: dict[Kind, str] = {
     "new": "in the run, without a value in the baseline",
     "within": "differs by no more than the tolerance",
     "same": "equal",
-    "void": "a control or label without a value in both, for the same reason",
+    "void": "a control or label without a value in both",
     "ignored": "not gated: the tolerance is 'ignore'",
 }
 FAILING: tuple[Kind, ...] = ("worse", "missing", "incomparable", "undefined")
