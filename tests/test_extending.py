@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.gate.cases import accepted
 from vstain_bench.cli.main import call
 from vstain_bench.features import ENCODERS
+from vstain_bench.gate.outputs import OUTPUTS
 from vstain_bench.metrics import METRICS
 from vstain_bench.nuclei import NUCLEI_DETECTORS
 from vstain_bench.phantom import PhantomSet
@@ -20,8 +22,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
 def blocks() -> dict[str, str]:
     """The page's code by what it shows."""
     found = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), flags=re.DOTALL)
-    assert len(found) == 3, "premise: the page shows a metric, a nuclei detector and an encoder"
-    return dict(zip(("metric", "detector", "encoder"), found, strict=True))
+    assert len(found) == 4, "premise: the page shows a metric, a nuclei detector, an encoder and a format of a gate"
+    return dict(zip(("metric", "detector", "encoder", "gate format"), found, strict=True))
 
 
 @pytest.fixture
@@ -152,3 +154,19 @@ def test_without_the_package_the_run_is_refused_before_anything_is_scored(
     assert "No module named 'stardist'" in told
     assert detector.name in told
     assert not (tmp_path / "run").exists()
+
+
+def test_a_format_of_a_gate_in_a_file_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    file, table = tmp_path / f"word_plugin_{tmp_path.name}.py", tmp_path / "results.json"
+    file.write_text(blocks()["gate format"], "utf-8")
+    table.write_text(accepted().to_json(), "utf-8")
+    try:
+        assert call(["gate", str(table), "--baseline", str(table), "--plugin", str(file), "--format", "word"]) == 0
+        assert capsys.readouterr().out == "passed\n"
+        assert call(["list", "gate-formats"]) == 0
+        assert "one word, for a shell" in capsys.readouterr().out
+    finally:
+        OUTPUTS.remove("word")

@@ -6,6 +6,7 @@ from vstain_bench.adapters import ADAPTERS, RECIPES
 from vstain_bench.controls import CONTROLS
 from vstain_bench.errors import UsageError
 from vstain_bench.features import ENCODERS
+from vstain_bench.gate.outputs import OUTPUTS
 from vstain_bench.io.layouts import LAYOUTS
 from vstain_bench.metrics import METRICS, build
 from vstain_bench.protocol import names as protocol_names
@@ -85,6 +86,10 @@ def _reports() -> list[Record]:
     return [{"name": name, "summary": REPORTS[name].summary} for name in REPORTS]
 
 
+def _gate_formats() -> list[Record]:
+    return [{"name": name, "summary": OUTPUTS[name].summary} for name in OUTPUTS]
+
+
 def _adapters() -> list[Record]:
     return [
         {"name": name, "summary": ADAPTERS[name].card.summary, "licence": ADAPTERS[name].card.licence}
@@ -118,6 +123,7 @@ CATALOGUES: dict[str, Callable[[], list[Record]]] = {
     "controls": _controls,
     "perturbations": _perturbations,
     "reports": _reports,
+    "gate-formats": _gate_formats,
     "adapters": _adapters,
     "recipes": _recipes,
 }
