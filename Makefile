@@ -4,7 +4,7 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint gate clean
 
 demo: $(STAMP)
 	$(BIN)/vstain-bench demo --out demo
@@ -16,6 +16,10 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+gate: $(STAMP)
+	rm -rf build/gate
+	PYTHON=$(BIN)/python benchmarks/phantom/gate.sh build/gate
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "vstain-bench needs Python 3.11 or newer")'

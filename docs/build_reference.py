@@ -15,9 +15,10 @@ COMMANDS = {
     "check": "audit the input, score nothing; exit 1 on a finding",
     "show": "a finished run as terminal, md, latex, csv, json or html",
     "compare": "models against a reference on the same tiles: differences, tests of patients, corrected, with figures",
+    "gate": "a run against its baseline, [for a CI](ci.md); exit 1 when a number is worse or not comparable",
     "stress": "perturb real tiles in micrometres and say how each metric answers",
     "demo": "synthetic tissue, four simulated models, a run and its report; no download",
-    "list": "what exists: metrics, protocols, encoders, datasets, controls, reports, adapters",
+    "list": "what exists: metrics, protocols, encoders, datasets, controls, reports, adapters, recipes",
     "weights": "list, fetch and verify the weight files of networks",
     "schema": "the JSON Schema of results.json",
 }
@@ -71,12 +72,25 @@ def reference() -> str:
         ["name", "what", "kind", "levels"],
         [[_code(r["name"]), r["summary"], r["kind"], r["levels"]] for r in catalogue("perturbations")],
     )
-    for title, what in (("Controls", "controls"), ("Reports", "reports"), ("Adapters", "adapters")):
+    for title, what in (
+        ("Controls", "controls"),
+        ("Reports", "reports"),
+        ("Formats of a gate", "gate-formats"),
+        ("Adapters", "adapters"),
+    ):
         lines += [
             f"## {title}",
             "",
             *_table(["name", "what"], [[_code(r["name"]), r["summary"]] for r in catalogue(what)]),
         ]
+    lines += ["## Recipes", ""]
+    lines += _table(
+        ["name", "what", "epochs", "batch", "learning rate", "source"],
+        [
+            [_code(r["name"]), r["summary"], r["epochs"], r["batch_size"], f"{r['lr']:g}", r["citation"]]
+            for r in catalogue("recipes")
+        ],
+    )
     lines += ["## Weights", ""]
     lines += _table(
         ["name", "file", "MB", "licence", "for", "sha256"],

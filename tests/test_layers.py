@@ -15,7 +15,7 @@ ADAPTERS = ROOT.parent / "adapters" / "vstain_adapters"
 LAYERS = (
     ("cli",),
     ("demo", "catalogue"),
-    ("run", "merge", "compare"),
+    ("run", "merge", "compare", "gate", "stress_job"),
     ("reports",),
     (
         "score",
@@ -25,6 +25,7 @@ LAYERS = (
         "protocol",
         "controls",
         "journal",
+        "slides",
         "evidence",
         "comparable",
         "shards",
@@ -33,7 +34,7 @@ LAYERS = (
     ),
     ("metrics", "adapters"),
     ("features", "io", "results"),
-    ("stain", "nuclei", "phantom", "registry", "config", "provenance", "publish"),
+    ("stain", "nuclei", "registration", "phantom", "registry", "config", "provenance", "publish"),
     ("types",),
     ("errors",),
 )

@@ -12,7 +12,7 @@ from skimage.color import rgb2hed
 
 from tests.stain_tiles import pair, read, stained, tensor, view_of
 from vstain_bench.errors import UsageError
-from vstain_bench.metrics.stain_amount import sweep_positive_fraction
+from vstain_bench.metrics.stain_amount import positive_fractions
 from vstain_bench.phantom import Defects, phantom_tile, render_ihc
 from vstain_bench.stain import (
     DARKEST,
@@ -101,7 +101,7 @@ def test_a_given_background_is_taken_as_given() -> None:
     )
 
 
-@pytest.mark.parametrize("wrong", ["slide", "0", "256", "1/2", "", "nan"])
+@pytest.mark.parametrize("wrong", ["slid", "0", "256", "1/2", "", "nan"])
 def test_a_wrong_background_is_refused(wrong: str) -> None:
     with pytest.raises(UsageError, match="background"):
         Separation(wrong)
@@ -116,7 +116,7 @@ def test_macenko_finds_the_vectors_that_stained_the_slide() -> None:
     """Both vectors of a phantom slide within 6°, nearer than the usual ones; a tile with one stain has none to find."""
     tiles = [phantom_tile(seed=seed, label="3+", size=192, group_seed=5) for seed in (1, 2)]
     images = tensor(*(tile.real for tile in tiles))
-    found = estimate_vectors(images, estimate_white(images[0])[0])
+    found = estimate_vectors(list(images), estimate_white(images[0])[0])
     assert found is not None
     true = tiles[0].tissue.stain.vectors
     for row, name in enumerate(("counterstain", "dab")):
@@ -168,7 +168,7 @@ def test_the_background_decides_the_positive_fraction(bci_blurry: Path) -> None:
     """Grey glass (I0 about 173): at an OD of 0.15 all is positive when I0 is 255, next to nothing when estimated."""
     crops = read(*sorted((bci_blurry / "IHC").iterdir()))
     fractions = {
-        background: sweep_positive_fraction(pair(crops, crops), Separation(background), (0.15,))[0.15][0].tolist()
+        background: positive_fractions(separate(crops, Separation(background)).dab, [0.15])[:, 0].tolist()
         for background in ("255", "tile")
     }
     assert fractions["255"] == pytest.approx([0.032, 1.000, 0.987, 0.428], abs=0.002)

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-from vstain_bench.adapters import ADAPTERS
+from vstain_bench.adapters import ADAPTERS, RECIPES
 from vstain_bench.controls import CONTROLS
 from vstain_bench.errors import UsageError
 from vstain_bench.features import ENCODERS
+from vstain_bench.gate.outputs import OUTPUTS
 from vstain_bench.io.layouts import LAYOUTS
 from vstain_bench.metrics import METRICS, build
 from vstain_bench.protocol import names as protocol_names
@@ -85,10 +86,28 @@ def _reports() -> list[Record]:
     return [{"name": name, "summary": REPORTS[name].summary} for name in REPORTS]
 
 
+def _gate_formats() -> list[Record]:
+    return [{"name": name, "summary": OUTPUTS[name].summary} for name in OUTPUTS]
+
+
 def _adapters() -> list[Record]:
     return [
         {"name": name, "summary": ADAPTERS[name].card.summary, "licence": ADAPTERS[name].card.licence}
         for name in ADAPTERS
+    ]
+
+
+def _recipes() -> list[Record]:
+    return [
+        {
+            "name": name,
+            "summary": RECIPES[name].summary,
+            "epochs": RECIPES[name].total_epochs,
+            "batch_size": RECIPES[name].batch_size,
+            "lr": RECIPES[name].lr,
+            "citation": RECIPES[name].citation,
+        }
+        for name in RECIPES
     ]
 
 
@@ -104,7 +123,9 @@ CATALOGUES: dict[str, Callable[[], list[Record]]] = {
     "controls": _controls,
     "perturbations": _perturbations,
     "reports": _reports,
+    "gate-formats": _gate_formats,
     "adapters": _adapters,
+    "recipes": _recipes,
 }
 
 

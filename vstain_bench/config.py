@@ -1,11 +1,17 @@
-"""The resolved configuration of a run: read from TOML and options, written to the run folder, able to run again."""
+"""Configuration: read from TOML and options, written beside what it made, able to make it again.
 
+``RunConfig`` is that of a run. Anything else that is a frozen dataclass, such as a recipe, is changed by name with
+``read_settings`` (a TOML file) and ``parse_assignments`` (``--set key=value``), each value checked against its field.
+"""
+
+import dataclasses
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_type_hints
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from vstain_bench.errors import UsageError
 from vstain_bench.registry import nearest
@@ -27,6 +33,8 @@ class RunConfig(BaseModel):
     protocol: str = "default"
     metrics: str | None = Field(None, description="Metrics named one by one; overrides the protocol")
     encoder: tuple[str, ...] = Field((), description="Encoders whose Fréchet and kernel distance are added")
+    background: str | None = Field(None, description="I0 of the stain metrics: tile, slide or a number of 1 to 255")
+    vectors: str | None = Field(None, description="Stain vectors of the stain metrics")
     groups: str = "layout"
     labels: str = "layout"
     mpp: float | None = Field(None, gt=0)
@@ -72,3 +80,76 @@ def make_config(values: dict[str, object], file: Path | None = None) -> RunConfi
             found=f"{first.get('input')!r}: {first['msg']}",
             next_step=nearest(key, list(RunConfig.model_fields)) if first["type"] == "extra_forbidden" else "",
         ) from fault
+
+
+class Settings(Protocol):
+    """Any dataclass instance."""
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def change(settings: S, values: Mapping[str, object], *, where: str) -> S:
+    """Return the settings with some fields replaced, each checked against the field's type and limits.
+
+    A list counts as a tuple and a whole number as a fraction; ``"none"`` is None where the field may be that.
+
+    Raises:
+        UsageError: A key is no field (with the nearest that is), or a value is not of its type.
+    """
+    hints = get_type_hints(type(settings), include_extras=True)
+    names = [field.name for field in dataclasses.fields(settings)]
+    checked = {}
+    for key, value in values.items():
+        if key not in names:
+            raise UsageError(
+                where=f"{where}, key '{key}'",
+                found="no such setting",
+                expected=f"one of {', '.join(names)}",
+                next_step=nearest(key, names),
+            )
+        checked[key] = _checked(hints[key], value, f"{where}, key '{key}'")
+    return dataclasses.replace(settings, **checked)
+
+
+def _checked(hint: Any, value: object, where: str) -> object:
+    adapter: TypeAdapter[object] = TypeAdapter(hint)
+    candidate = tuple(value) if isinstance(value, list) else value
+    try:
+        return adapter.validate_python(candidate, strict=True)
+    except ValidationError as fault:
+        if isinstance(value, str) and value.lower() == "none" and type(None) in getattr(hint, "__args__", ()):
+            return None
+        message = fault.errors()[0]["msg"]
+        raise UsageError(where=where, found=repr(value), expected=message[0].lower() + message[1:]) from fault
+
+
+def read_settings(settings: S, file: Path) -> S:
+    """Return the settings with the fields that a TOML file names replaced."""
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+        raise UsageError(where=f"settings file {file}", found=f"it cannot be read: {fault}", expected="TOML") from fault
+    return change(settings, values, where=f"settings file {file}")
+
+
+def parse_assignments(assignments: Sequence[str]) -> dict[str, object]:
+    """Return the values of ``key=value`` texts: numbers, booleans and arrays as TOML writes them, else the text."""
+    values: dict[str, object] = {}
+    for assignment in assignments:
+        key, equals, text = (part.strip() for part in assignment.partition("="))
+        if not key or not equals or not text:
+            raise UsageError(where=f"--set '{assignment}'", found="no assignment", expected="key=value, e.g. lr=1e-4")
+        try:
+            values[key] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            values[key] = text
+    return values
+
+
+def settings_to_toml(settings: Settings) -> str:
+    """Return the settings as TOML that ``read_settings`` takes; None is written as "none"."""
+    values = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    return tomli_w.dumps({key: "none" if value is None else value for key, value in values.items()})

@@ -20,6 +20,7 @@ from vstain_bench.protocol import Protocol, resolve_protocol
 from vstain_bench.registry import load_plugins
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import Table
+from vstain_bench.slides import as_signed
 from vstain_bench.types import Metric, RowArray, Values
 
 
@@ -96,7 +97,9 @@ class Evidence:
         try:
             config = make_config({}, self.folder.config)
             load_plugins(config.plugin)
-            return resolve_protocol(config)
+            protocol = resolve_protocol(config)
+            signed = as_signed(protocol.metrics, self.table.protocol.signatures)
+            return replace(protocol, metrics=tuple(signed))
         except VstainError as fault:
             return f"the run's metrics cannot be made from its config.toml: {fault}"
 

@@ -13,13 +13,21 @@ from vstain_bench.errors import InputError, UsageError
 from vstain_bench.features.weights import WeightsStore, use_store
 from vstain_bench.io.inputs import read_inputs, require_complete
 from vstain_bench.journal import Journal, setting_differences
-from vstain_bench.listings import publish_pairs
 from vstain_bench.protocol import resolve_protocol
 from vstain_bench.provenance import command
 from vstain_bench.publish import publish_text
 from vstain_bench.registry import load_plugins
 from vstain_bench.results.folder import RunFolder
-from vstain_bench.run import Job, Outcome, Progress, finish, listing_of, plan_of
+from vstain_bench.run import (
+    Job,
+    Outcome,
+    Progress,
+    finish,
+    listing_of,
+    plan_of,
+    publish_inputs,
+    survey_slides,
+)
 from vstain_bench.score import Plan, require_unchanged
 from vstain_bench.selection import Selection
 from vstain_bench.shards import Part, read_part
@@ -63,7 +71,7 @@ def merge(
                 progress("joining shards", len(parts), len(parts))
             _require_every_tile(job.plan, journal, parts)
             publish_text(folder.config, config.to_toml())
-            publish_pairs(folder, job.inputs)
+            publish_inputs(job)
             return finish(job, journal, _facts(parts, told), progress)
 
 
@@ -143,7 +151,8 @@ def _settle(config: RunConfig, folder: RunFolder, part: Part, progress: Progress
         )
     protocol = resolve_protocol(config)
     selection = Selection(protocol.metrics, part.gaps, part.weights)
-    return Job(config, folder, inputs, protocol, selection, plan_of(config, inputs, selection))
+    selection, slides = survey_slides(config, inputs, selection, progress)
+    return Job(config, folder, inputs, protocol, selection, plan_of(config, inputs, selection, slides))
 
 
 def _require_every_tile(plan: Plan, journal: Journal, parts: Sequence[Part]) -> None:

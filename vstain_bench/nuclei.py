@@ -1,8 +1,8 @@
-"""Where nuclei lie: a classical detector that needs no weights, and the door for StarDist, Cellpose or others.
+"""Where nuclei lie and which are positive: a classical detector without weights, and the door for StarDist or Cellpose.
 
 A detector takes one side of a batch and a stain separation, and gives the centres of each tile's nuclei in µm. To add
-one, register a function of that form in ``NUCLEI_DETECTORS`` from a plug-in; its name is then a value of the metrics'
-``detector`` parameter. It must treat each tile on its own.
+one, register a function of that form in ``NUCLEI_DETECTORS`` from a plug-in (docs/extending.md shows StarDist); its
+name is then a value of the metrics' ``detector`` parameter. It must treat each tile on its own.
 """
 
 import math
@@ -93,3 +93,32 @@ def detect_both_stains(view: View, separation: Separation) -> list[Centres]:
     maps = stain_maps(view, separation)
     both = (maps.haematoxylin + maps.dab).cpu().numpy()
     return [find_blobs(density, mpp) for density, mpp in zip(both, _sizes(view), strict=True)]
+
+
+POSITIVE_OD = 0.20
+"""Mean DAB OD from which a nucleus is positive: best on 590 labelled Ki67 nuclei (F1 0.90)."""
+CORE_UM = 2.0
+"""Radius of the disc about a nucleus' centre over which its DAB is averaged."""
+
+
+def dab_of_nuclei(
+    dab: NDArray[np.floating], centres: Centres, mpp: float, radius_um: float = CORE_UM
+) -> NDArray[np.float64]:
+    """Return the mean DAB OD, shape (n,), of the disc of ``radius_um`` µm about each centre.
+
+    Beyond the tile's border its last pixel goes on.
+
+    Args:
+        dab: Map of one tile, (h, w).
+        centres: (y, x) in µm, (n, 2).
+        mpp: µm per pixel.
+        radius_um: Smaller than a nucleus, so that its surroundings do not count.
+    """
+    reach = math.ceil(radius_um / mpp)
+    offset = np.arange(-reach, reach + 1)
+    down, right = (axis.ravel() for axis in np.meshgrid(offset, offset, indexing="ij"))
+    inside = np.hypot(down, right) * mpp <= radius_um
+    middle = np.floor(centres / mpp).astype(np.intp)
+    rows = np.clip(middle[:, :1] + down[inside], 0, dab.shape[0] - 1)
+    columns = np.clip(middle[:, 1:] + right[inside], 0, dab.shape[1] - 1)
+    return np.asarray(dab[rows, columns].mean(axis=1, dtype=np.float64))

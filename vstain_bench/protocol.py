@@ -12,9 +12,10 @@ metrics on which models are to be compared (``vstain-bench compare``); where it 
 """
 
 import ast
+import inspect
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -69,7 +70,7 @@ def read_protocol(text: str) -> Protocol:
 def resolve_protocol(config: RunConfig) -> Protocol:
     """Return the metrics that were asked for, and for each --encoder its distances as ``fd_NAME`` and ``kd_NAME``."""
     protocol = parse_metrics(config.metrics) if config.metrics else read_protocol(config.protocol)
-    metrics = list(protocol.metrics)
+    metrics = list(with_stain(protocol.metrics, background=config.background, vectors=config.vectors))
     for encoder in config.encoder:
         name, _, argument = encoder.partition(":")
         label = Path(argument.partition("@")[0]).stem or name
@@ -126,6 +127,30 @@ def parse_metrics(text: str) -> Protocol:
             )
         metrics.append(build(match["name"], _params(match["params"] or "", part)))
     return Protocol("custom", "chosen on the command line", _distinct(metrics, "--metrics"), explicit=True)
+
+
+def with_stain(metrics: Sequence[Metric], *, background: str | None, vectors: str | None) -> tuple[Metric, ...]:
+    """Return metrics with I0 or stain vectors other than by default, where they have such parameters.
+
+    A metric for which another value was named keeps it, and so does published code, whose I0 is part of its definition.
+    """
+    wanted = {name: value for name, value in (("background", background), ("vectors", vectors)) if value is not None}
+    parameters = [
+        inspect.signature(METRICS[metric.name]).parameters if metric.name in METRICS else {} for metric in metrics
+    ]
+    idle = next((name for name in wanted if all(name not in known for known in parameters)), None)
+    if idle is not None:
+        raise UsageError(
+            where=f"--{idle} {wanted[idle]}",
+            found="none of the metrics asked for has such a parameter",
+            expected="a metric of stain, for example of --protocol stain",
+        )
+    made = []
+    for metric, known in zip(metrics, parameters, strict=True):
+        changed = {key: wanted[key] for key in wanted if key in known and metric.params[key] == known[key].default}
+        own = {key: metric.params[key] for key in known if key in metric.params}
+        made.append(build(metric.name, {**own, **changed}) if changed else metric)
+    return tuple(made)
 
 
 def _split(text: str) -> list[str]:

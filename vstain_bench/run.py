@@ -27,6 +27,7 @@ from vstain_bench.results.table import Table
 from vstain_bench.score import Plan, observe, plan_run
 from vstain_bench.selection import Selection, select
 from vstain_bench.shards import Shard, write_part
+from vstain_bench.slides import Slides, needs_slides, publish_slides, slides_digest, survey, with_slides
 from vstain_bench.tabulate import tabulate
 
 BATCH_SIZES = {"cpu": 1, "cuda": 8}
@@ -221,14 +222,15 @@ def _claimed(
         for fault in dict.fromkeys(str(gap.fault) for gap in selection.gaps.values()):
             names = [name for name, gap in selection.gaps.items() if str(gap.fault) == fault]
             told(f"No value for {', '.join(names)}: {fault}")
-        yield Job(config, folder, inputs, protocol, selection, plan_of(config, inputs, selection))
+        selection, slides = survey_slides(config, inputs, selection, progress)
+        yield Job(config, folder, inputs, protocol, selection, plan_of(config, inputs, selection, slides))
 
 
 def _observe(job: Job, journal: Journal, device: torch.device, progress: Progress | None) -> None:
     config = job.config
     journal.claim(_settings(job, device))
     publish_text(job.folder.config, config.to_toml())
-    publish_pairs(job.folder, job.inputs)
+    publish_inputs(job)
     observe(
         job.plan,
         journal,
@@ -271,7 +273,30 @@ def finish(job: Job, journal: Journal, facts: dict[str, object], progress: Progr
     return Outcome(table, folder, len({problem.tile for problem in left_out}))
 
 
-def plan_of(config: RunConfig, inputs: Inputs, selection: Selection) -> Plan:
+def publish_inputs(job: Job) -> None:
+    """Write pairs.csv and, where anything rests on them, slides.csv."""
+    publish_pairs(job.folder, job.inputs)
+    if job.plan.slides:
+        publish_slides(job.folder.slides, job.plan.slides)
+
+
+def survey_slides(
+    config: RunConfig, inputs: Inputs, selection: Selection, progress: Progress | None
+) -> tuple[Selection, Slides]:
+    """Return what is known of whole slides, and the metrics with its digest; nothing is read where none asks for it."""
+    if not any(needs_slides(metric) for metric in selection.computable):
+        return selection, {}
+    slides = survey(
+        inputs.audit.tiles,
+        inputs.policy,
+        seed=config.seed,
+        workers=config.workers,
+        progress=(lambda done, of: progress("looking at slides", done, of)) if progress else None,
+    )
+    return replace(selection, metrics=tuple(with_slides(metric, slides) for metric in selection.metrics)), slides
+
+
+def plan_of(config: RunConfig, inputs: Inputs, selection: Selection, slides: Slides | None = None) -> Plan:
     """Return the pass over all tiles of a run."""
     return plan_run(
         inputs.audit.tiles,
@@ -280,6 +305,7 @@ def plan_of(config: RunConfig, inputs: Inputs, selection: Selection) -> Plan:
         selection.computable,
         control_tiles=config.controls,
         seed=config.seed,
+        slides=slides,
     )
 
 
@@ -312,6 +338,9 @@ def _settings(job: Job, device: torch.device) -> dict[str, object]:
         "device": device.type,
         "threads": torch.get_num_threads(),
     }
+    slides = job.plan.slides
+    if slides:
+        settings["slides"] = slides_digest(slides, sorted({owner for owner, _ in slides}))
     return settings if config.shard is None else {**settings, "shard": config.shard}
 
 

@@ -1,6 +1,9 @@
 """One pass over the tiles: every metric observes every model, and the rows go to the journal batch by batch."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,11 +14,16 @@ from vstain_bench.errors import InputError, Undefined
 from vstain_bench.io.batches import Failed, Loaded, Request, load_batches
 from vstain_bench.io.images import DecodePolicy
 from vstain_bench.journal import Entry, Journal
-from vstain_bench.types import Batch, ImageFile, Images, Metric, Side, Tile, View
+from vstain_bench.slides import Slides
+from vstain_bench.types import Batch, ImageFile, Images, Metric, Side, Slide, Tile, View
 
 EXTRA = "0 with extra outputs"
 """Kind of the batches on which a subset's outputs are scored too; they come first."""
 PLAIN = "1 plain"
+
+
+Make = Callable[[Mapping[str, View]], Images]
+"""From the views of a batch by owner to images, (b, 3, h, w)."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +34,14 @@ class Output:
         name: The model under which its rows are kept.
         make: From the views of the batch by owner (``real``, ``source``, models, companions) to images, (b, 3, h, w);
             raises ``Undefined`` where it cannot be made.
+        sides: The same for sides that this output is compared with, where they are not those of the batch.
+        origin: The owner whose slides it comes from: light and stain vectors are theirs.
     """
 
     name: str
-    make: Callable[[Mapping[str, View]], Images]
+    make: Make
+    sides: Mapping[Side, Make] = field(default_factory=dict)
+    origin: str = "real"
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,7 @@ class Plan:
         extra: What is scored on the tiles of the subset as well.
         subset: Their ids.
         companions: Further real tiles that are loaded beside those of the subset: by owner, then by tile id.
+        slides: What is known of whole slides, where a metric asks for it.
     """
 
     tiles: tuple[Tile, ...]
@@ -53,6 +66,13 @@ class Plan:
     extra: tuple[Output, ...] = ()
     subset: frozenset[str] = frozenset()
     companions: Mapping[str, Mapping[str, Tile]] = field(default_factory=dict)
+    slides: Slides = field(default_factory=dict)
+
+    def slide(self, owner: str, tile: Tile) -> Slide | None:
+        """Return what is known of the slide that an owner's tile comes from."""
+        if owner in self.companions:
+            tile, owner = self.companions[owner].get(tile.id, tile), "real"
+        return self.slides.get((owner, tile.group or ""))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -68,6 +88,7 @@ def plan_run(
     *,
     control_tiles: int,
     seed: int,
+    slides: Slides | None = None,
 ) -> Plan:
     """Return the plan of a run: models on every tile, controls on a subset chosen by seed and tile ids alone."""
     partners = choose_partners(tiles, dict(sizes), seed)
@@ -83,12 +104,13 @@ def plan_run(
         extra=tuple(control_output(control) for control in controls),
         subset=subset if controls else frozenset(),
         companions={PARTNER: partners},
+        slides=slides or {},
     )
 
 
 def model_output(model: str) -> Output:
     """Return a model's images as they are."""
-    return Output(model, lambda views: views[model].images)
+    return Output(model, lambda views: views[model].images, origin=model)
 
 
 def control_output(control: Control) -> Output:
@@ -99,7 +121,7 @@ def control_output(control: Control) -> Output:
             raise Undefined("no tile of another group has the same size")
         return control.make(views[control.needs].images)
 
-    return Output(control.model, make)
+    return Output(control.model, make, origin=control.needs)
 
 
 def _files(plan: Plan, tile: Tile) -> dict[str, ImageFile]:
@@ -125,9 +147,13 @@ def observe(
     batch_size: int,
     workers: int,
     skip_faults: bool,
+    threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Observe every tile that the journal does not hold yet; memory does not grow with the number of tiles.
+
+    ``threads`` batches are observed at once. A batch is observed by one thread from its first image to its last row,
+    so that no value depends on their number.
 
     Raises:
         InputError: a file cannot be decoded and faults are not to be skipped, or a scored file has changed since.
@@ -142,7 +168,8 @@ def observe(
     count = len(plan.tiles) - len(requests)
     if progress:
         progress(count, len(plan.tiles))
-    for loaded in load_batches(requests, policy, batch_size=batch_size, workers=workers, device=device):
+    loading = load_batches(requests, policy, batch_size=batch_size, workers=workers, device=device)
+    for loaded, entries in _observe_ahead(plan, loading, tiles, threads):
         if isinstance(loaded, Failed):
             if not skip_faults:
                 raise InputError(
@@ -154,11 +181,37 @@ def observe(
             journal.skip(loaded.id, str(loaded.fault))
             count += 1
         else:
-            entries = _observe_batch(plan, loaded, tuple(tiles[tile].mpp for tile in loaded.ids))
             journal.acknowledge({tile: _record(plan, tiles[tile], loaded) for tile in loaded.ids}, entries)
             count += len(loaded.ids)
         if progress:
             progress(count, len(plan.tiles))
+
+
+def _observe_ahead(
+    plan: Plan, loading: Iterator[Loaded | Failed], tiles: Mapping[str, Tile], threads: int
+) -> Iterator[tuple[Loaded | Failed, list[Entry]]]:
+    """Yield what was loaded, in its order, with what was observed of it, at most ``threads`` batches ahead."""
+
+    def observed(loaded: Loaded | Failed) -> list[Entry]:
+        return [] if isinstance(loaded, Failed) else _observe_batch(plan, loaded, [tiles[id_] for id_ in loaded.ids])
+
+    if threads == 1:
+        yield from ((loaded, observed(loaded)) for loaded in loading)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        ahead: deque[tuple[Loaded | Failed, Future[list[Entry]]]] = deque()
+        try:
+            for loaded in loading:
+                # A copy of the context: the weights in use are the caller's.
+                ahead.append((loaded, pool.submit(copy_context().run, observed, loaded)))
+                if len(ahead) > threads:
+                    done, future = ahead.popleft()
+                    yield done, future.result()
+            while ahead:
+                done, future = ahead.popleft()
+                yield done, future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _record(plan: Plan, tile: Tile, loaded: Loaded) -> dict[str, dict[str, object]]:
@@ -192,19 +245,32 @@ def _require_same_files(plan: Plan, tile: Tile, kept: Mapping[str, Mapping[str, 
             )
 
 
-def _observe_batch(plan: Plan, loaded: Loaded, mpp: tuple[float | None, ...]) -> list[Entry]:
-    views = {owner: View(loaded.ids, owner, images, mpp) for owner, images in loaded.images.items()}
+def _view(plan: Plan, tiles: Sequence[Tile], name: str, images: Images, origin: str) -> View:
+    """Return images with what is known of their tiles."""
+    return View(
+        tuple(tile.id for tile in tiles),
+        name,
+        images,
+        tuple(tile.mpp for tile in tiles),
+        labels=tuple(tile.label for tile in tiles),
+        slides=tuple(plan.slide(origin, tile) for tile in tiles),
+    )
+
+
+def _observe_batch(plan: Plan, loaded: Loaded, tiles: Sequence[Tile]) -> list[Entry]:
+    views = {owner: _view(plan, tiles, owner, images, owner) for owner, images in loaded.images.items()}
     shared: dict[Side, View] = {"real": views["real"]}
     if "source" in views:
         shared["source"] = views["source"]
     entries = []
     for output in (*plan.outputs, *(plan.extra if loaded.kind == EXTRA else ())):
         try:
-            generated = View(loaded.ids, output.name, output.make(views), mpp)
+            generated = _view(plan, tiles, output.name, output.make(views), output.origin)
+            own = {side: _view(plan, tiles, side, make(views), side) for side, make in output.sides.items()}
         except Undefined as reason:
             entries += _missing(plan, output.name, loaded.ids, str(reason))
         else:
-            entries += _observe_output(plan, generated, shared)
+            entries += _observe_output(plan, generated, {**shared, **own})
     return entries
 
 

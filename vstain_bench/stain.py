@@ -6,12 +6,12 @@ the other end: light above I0 and the cross-talk of stains leave small negative 
 the stain.
 
 I0 decides every number that follows. Taking 255 on a grey background of 173 turns a tile without any DAB above a
-density of 0.15 into one that is positive throughout, so I0 is estimated per tile unless the slide's is given, and what
-was taken is part of the result.
+density of 0.15 into one that is positive throughout, so I0 is estimated per tile, or per slide from several of its
+tiles, unless it is given; what was taken is part of the result.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,9 +20,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vstain_bench.errors import UsageError
+from vstain_bench.errors import Undefined, UsageError
 from vstain_bench.registry import nearest
-from vstain_bench.types import Images, View
+from vstain_bench.types import Images, Slide, View
 
 Matrix = NDArray[np.float64]
 """Unit optical-density vectors, one stain per row, shape (3, 3)."""
@@ -38,6 +38,8 @@ GLASS_SHARE = 0.001
 GLASS_QUANTILE = 0.99
 FALLBACK = 245 / 255
 """I0 of a tile with no glass in sight."""
+VECTOR_PIXELS = 250_000
+"""About as many pixels, evenly spaced, are looked at to estimate vectors."""
 _STEPS = 255 * 8
 """Resolution of the estimate: levels k / 255 of 8-bit images are met exactly."""
 
@@ -77,6 +79,10 @@ VECTORS: Mapping[str, Stains] = {
 }
 MACENKO = "macenko"
 """Vectors estimated from each tile."""
+MACENKO_SLIDE = "macenko-slide"
+"""Vectors estimated from several tiles of each slide together."""
+PER_TILE, PER_SLIDE = "tile", "slide"
+"""Backgrounds that are estimated."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +90,10 @@ class Separation:
     """How light becomes stain.
 
     Attributes:
-        background: ``tile`` estimates I0 from each tile; a number of 0 to 255, or three with slashes between them
-            (``243/241/238``), is the slide's or the scanner's.
-        vectors: ``h-dab``, ``hed``, or ``macenko`` (estimated from each tile, the third as the cross product).
+        background: ``tile`` estimates I0 from each tile, ``slide`` from several tiles of its slide; a number of 1 to
+            255, or three with slashes between them (``243/241/238``), is the slide's or the scanner's.
+        vectors: ``h-dab``, ``hed``, or ``macenko`` and ``macenko-slide`` (estimated from each tile or slide, the third
+            as the cross product).
 
     Raises:
         UsageError: either is none of these.
@@ -96,7 +103,7 @@ class Separation:
     vectors: str = "h-dab"
 
     def __post_init__(self) -> None:
-        known = [*VECTORS, MACENKO]
+        known = [*VECTORS, MACENKO, MACENKO_SLIDE]
         if self.vectors not in known:
             raise UsageError(
                 where="stain vectors",
@@ -109,7 +116,7 @@ class Separation:
     @cached_property
     def fixed(self) -> tuple[float, float, float] | None:
         """The given I0 as RGB in [0, 1], or None where it is estimated."""
-        if self.background == "tile":
+        if self.background in (PER_TILE, PER_SLIDE):
             return None
         try:
             values = [float(part) / 255 for part in self.background.split("/")]
@@ -121,9 +128,14 @@ class Separation:
             raise UsageError(
                 where="background",
                 found=repr(self.background),
-                expected="'tile', a number of 1 to 255, or three such as '243/241/238'",
+                expected="'tile', 'slide', a number of 1 to 255, or three such as '243/241/238'",
             )
         return values[0], values[1], values[2]
+
+    @property
+    def needs_slide(self) -> bool:
+        """Whether something is estimated from several tiles of a slide before tiles are observed."""
+        return self.background == PER_SLIDE or self.vectors == MACENKO_SLIDE
 
     @property
     def params(self) -> dict[str, object]:
@@ -140,7 +152,7 @@ class StainMaps:
         dab: The same.
         residual: What lies along the third vector: colour that neither stain explains, or eosin with ``hed``.
         white: I0 that was taken, RGB in [0, 1], (b, 3).
-        seen: Whether it was estimated from glass in the tile (otherwise it was given, or is the fallback), (b,).
+        seen: Whether it was estimated from glass in the tile or slide (else it was given, or is the fallback), (b,).
         matrices: The unit vectors that were taken, (b, 3, 3).
     """
 
@@ -162,18 +174,39 @@ def estimate_white(picture: Tensor) -> tuple[Tensor, bool]:
     Args:
         picture: RGB in [0, 1], shape (3, h, w).
     """
+    white, seen = pooled_white([glass_levels(picture)])
+    return picture.new_tensor(white), seen
+
+
+@dataclass(frozen=True)
+class GlassLevels:
+    """How often each level of light occurs per channel in the glass of one tile, (3, levels), and its pixels."""
+
+    counts: NDArray[np.int64]
+    pixels: int
+
+
+def glass_levels(picture: Tensor) -> GlassLevels:
+    """Return the levels of light of the pixels of one tile, shape (3, h, w), that may be glass."""
     low, high = torch.aminmax(picture, dim=0)
     glass = picture[:, (low >= BRIGHT) & (high - low <= GREY)]
-    number = glass.shape[1]
-    if number < max(16, GLASS_SHARE * low.numel()):
-        return picture.new_full((3,), FALLBACK), False
+    levels = (glass * _STEPS).round().long().clamp_(max=_STEPS)
+    counts = [torch.bincount(channel, minlength=_STEPS + 1) for channel in levels]
+    return GlassLevels(torch.stack(counts).cpu().numpy(), low.numel())
+
+
+def pooled_white(tiles: Sequence[GlassLevels]) -> tuple[tuple[float, float, float], bool]:
+    """Return the light through empty glass of tiles taken together, RGB in [0, 1], and whether any glass was seen."""
+    counts = sum((tile.counts for tile in tiles), np.zeros((3, _STEPS + 1), dtype=np.int64))
+    number = int(counts[0].sum())
+    if number < max(16, GLASS_SHARE * sum(tile.pixels for tile in tiles)):
+        return (FALLBACK, FALLBACK, FALLBACK), False
     levels = []
-    for channel in glass:
-        counts = torch.bincount((channel * _STEPS).round().long()).cpu().numpy()
-        found = np.flatnonzero(counts)
-        middles = (np.cumsum(counts) - counts / 2)[found] / number
+    for channel in counts:
+        found = np.flatnonzero(channel)
+        middles = (np.cumsum(channel) - channel / 2)[found] / number
         levels.append(float(np.interp(GLASS_QUANTILE, middles, found)) / _STEPS)
-    return picture.new_tensor(levels), True
+    return (levels[0], levels[1], levels[2]), True
 
 
 def optical_density(picture: Tensor, white: Tensor) -> Tensor:
@@ -181,7 +214,7 @@ def optical_density(picture: Tensor, white: Tensor) -> Tensor:
     return white.log10()[:, None, None] - picture.clamp(min=DARKEST).log10()
 
 
-def estimate_vectors(pictures: Images, white: Tensor) -> Matrix | None:
+def estimate_vectors(pictures: Sequence[Tensor] | Images, white: Tensor) -> Matrix | None:
     """Return haematoxylin, DAB and residual vectors of some tiles of one slide by Macenko's method, or None.
 
     Pixels with a mean OD of 0.08 or more span a plane (the two leading eigenvectors of their second moments about
@@ -190,10 +223,10 @@ def estimate_vectors(pictures: Images, white: Tensor) -> Matrix | None:
     vector: a tile with one stain does not show two.
 
     Args:
-        pictures: Tiles of one slide, (b, 3, h, w).
+        pictures: Tiles of one slide, each (3, h, w).
         white: Their common I0, (3,).
     """
-    stride = max(1, math.isqrt(pictures[:, 0].numel() // 250_000))
+    stride = max(1, math.isqrt(sum(each[0].numel() for each in pictures) // VECTOR_PIXELS))
     every = torch.cat([optical_density(each[:, ::stride, ::stride], white).flatten(1) for each in pictures], dim=1)
     density = every[:, every.mean(dim=0) >= 0.08].double().cpu().numpy()
     if density.shape[1] < max(64, 0.005 * every.shape[1]):
@@ -229,17 +262,24 @@ def _weigh(planes: Tensor, weights: NDArray[np.floating]) -> Tensor:
 
 
 def stain_maps(view: View, separation: Separation) -> StainMaps:
-    """Return the stain maps of one side, computed once per view and separation."""
-    return view.derive(("stain", separation), lambda each: separate(each.images, separation))
+    """Return the stain maps of one side, computed once per view and separation.
+
+    Raises:
+        Undefined: the separation needs estimates of slides, and there are none.
+    """
+    return view.derive(("stain", separation), lambda each: separate(each.images, separation, each.slides))
 
 
-def separate(images: Images, separation: Separation) -> StainMaps:
-    """Return the stain maps of some tiles, each on its own."""
+def separate(images: Images, separation: Separation, slides: Sequence[Slide | None] = ()) -> StainMaps:
+    """Return the stain maps of some tiles, each on its own; ``slides`` is the slide of each, where that is needed."""
     amounts: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
     whites, seen, matrices = [], [], []
-    for picture in images:
-        white, glass = _white_of(picture, separation)
-        matrix, rows = _vectors_of(picture, white, separation)
+    for place, picture in enumerate(images):
+        slide = slides[place] if slides else None
+        if slide is None and separation.needs_slide:
+            raise Undefined("needs estimates over whole slides, which 'vstain-bench run' makes")
+        white, glass = _white_of(picture, separation, slide)
+        matrix, rows = _vectors_of(picture, white, separation, slide)
         density = optical_density(picture, white)
         inverse = np.linalg.inv(matrix)
         for stain, row in zip(amounts, (*rows, 3 - sum(rows)), strict=True):
@@ -251,15 +291,21 @@ def separate(images: Images, separation: Separation) -> StainMaps:
     return StainMaps(planes[0], planes[1], planes[2], torch.stack(whites), tuple(seen), np.stack(matrices))
 
 
-def _white_of(picture: Tensor, separation: Separation) -> tuple[Tensor, bool]:
+def _white_of(picture: Tensor, separation: Separation, slide: Slide | None) -> tuple[Tensor, bool]:
     if separation.fixed is not None:
         return picture.new_tensor(separation.fixed), False
+    if separation.background == PER_SLIDE and slide is not None:
+        return picture.new_tensor(slide.white), slide.seen
     return estimate_white(picture)
 
 
-def _vectors_of(picture: Tensor, white: Tensor, separation: Separation) -> tuple[Matrix, tuple[int, int]]:
-    if separation.vectors == MACENKO:
-        found = estimate_vectors(picture[None], white)
+def _vectors_of(
+    picture: Tensor, white: Tensor, separation: Separation, slide: Slide | None
+) -> tuple[Matrix, tuple[int, int]]:
+    if separation.vectors in (MACENKO, MACENKO_SLIDE):
+        found = estimate_vectors([picture], white) if separation.vectors == MACENKO else None
+        if separation.vectors == MACENKO_SLIDE and slide is not None and slide.vectors is not None:
+            found = np.array(slide.vectors)
         return (VECTORS["h-dab"].matrix if found is None else found), (0, 1)
     stains = VECTORS[separation.vectors]
     return stains.matrix, (stains.haematoxylin, stains.dab)

@@ -10,7 +10,7 @@ import numpy as np
 from vstain_bench.controls import CONTROLS, PARTNER, PREFIX
 from vstain_bench.errors import Undefined
 from vstain_bench.journal import Journal
-from vstain_bench.results.table import Controls, Inputs, Protocol, Row, Table
+from vstain_bench.results.table import Controls, Inputs, Protocol, Quantity, Row, Table
 from vstain_bench.selection import Selection
 from vstain_bench.stats.intervals import Interval, bootstrap_mean, clustering, jackknife, seed_of
 from vstain_bench.types import Metric, RowArray, Tile, Values
@@ -170,6 +170,30 @@ def _shuffles() -> list[str]:
     return [CONTROLS[name].model for name in CONTROLS if CONTROLS[name].needs == PARTNER]
 
 
+def _quantities(metric: Metric, models: Sequence[str], journal: Journal, context: Context) -> Iterator[Quantity]:
+    """Yield what a metric says of the sides themselves: of the real one once, as all models share its tiles."""
+    if metric.describe is None:
+        return
+    told: set[tuple[str, str | None, str]] = set()
+    for model in models:
+        rows = Rows(model, *journal.rows(model, metric.rows))
+        labels = context.labels_of(rows.ids)
+        for label in (None, *sorted(set(labels.tolist()) - {""})):
+            part = rows.data if label is None else rows.data[labels == label]
+            if not len(part) or np.isnan(part).any():
+                continue
+            try:
+                sides = metric.describe(part)
+            except Undefined:
+                continue
+            for side, quantities in sides.items():
+                owner = model if side == "generated" else side
+                for name, value in quantities.items():
+                    if (owner, label, name) not in told:
+                        told.add((owner, label, name))
+                        yield Quantity(owner=owner, metric=metric.name, label=label, name=name, value=float(value))
+
+
 def _metric_rows(metric: Metric, models: Sequence[str], journal: Journal, context: Context) -> Iterator[Row]:
     by_model = {
         model: Rows(model, *journal.rows(model, metric.rows), journal.gap(model, metric.rows)) for model in models
@@ -277,4 +301,5 @@ def tabulate(
         models=models,
         warnings=tuple(every),
         rows=tuple(rows),
+        quantities=tuple(each for m in selection.computable for each in _quantities(m, models, journal, context)),
     )

@@ -54,20 +54,51 @@ class Tile:
     mpp: float | None = None
 
 
+@dataclass(frozen=True)
+class Slide:
+    """How one owner's tiles of one slide are stained and lit, estimated from several of them together.
+
+    Attributes:
+        white: Light through empty glass (I0), RGB in [0, 1].
+        seen: Whether glass was in sight; otherwise ``white`` is the fallback.
+        vectors: Unit optical-density vectors of haematoxylin, DAB and residual as rows, None where the tiles do not
+            show both stains.
+        tiles: Ids of the tiles it was estimated from.
+    """
+
+    white: tuple[float, float, float]
+    seen: bool
+    vectors: tuple[tuple[float, float, float], ...] | None
+    tiles: tuple[str, ...] = ()
+
+
 class View:
     """One side of a batch: its images, and whatever has been computed from them, computed once.
 
-    ``owner`` says whose images these are: ``source``, ``real``, a model's name, or a control's. ``mpp`` holds µm per
-    pixel of every tile, None where it is unknown.
+    ``owner`` says whose images these are: ``source``, ``real``, a model's name, or a control's. What else is known of
+    every tile, None where it is not: ``mpp`` holds µm per pixel, ``labels`` e.g. the HER2 score, ``slides`` the stain
+    of the slide that it comes from.
     """
 
-    def __init__(self, ids: tuple[str, ...], owner: str, images: Images, mpp: tuple[float | None, ...] = ()) -> None:
+    def __init__(
+        self,
+        ids: tuple[str, ...],
+        owner: str,
+        images: Images,
+        mpp: tuple[float | None, ...] = (),
+        *,
+        labels: tuple[str | None, ...] = (),
+        slides: tuple[Slide | None, ...] = (),
+    ) -> None:
         self.ids = ids
         self.owner = owner
         self.images = images
         self.mpp = mpp or (None,) * len(ids)
-        if len(self.mpp) != len(ids):
-            raise ValueError(f"{len(self.mpp)} pixel sizes for {len(ids)} tiles")
+        self.labels = labels or (None,) * len(ids)
+        self.slides = slides or (None,) * len(ids)
+        for known, what in ((self.mpp, "pixel sizes"), (self.labels, "labels"), (self.slides, "slides")):
+            if len(known) != len(ids):
+                raise ValueError(f"{len(known)} {what} for {len(ids)} tiles")
         self._derived: dict[Hashable, object] = {}
 
     def derive(self, key: Hashable, compute: Callable[["View"], T]) -> T:
@@ -107,9 +138,11 @@ class Batch:
         self._views = dict(views)
         self._derived: dict[Hashable, object] = {}
         first = next(iter(self._views.values()))
-        self.ids, self.mpp = first.ids, first.mpp
+        self.ids, self.mpp, self.labels = first.ids, first.mpp, first.labels
         if any((view.ids, view.mpp) != (self.ids, self.mpp) for view in self._views.values()):
             raise ValueError("the sides of a batch hold different tiles, or tiles of different pixel size")
+        if any(view.labels != self.labels for view in self._views.values()):
+            raise ValueError("the sides of a batch hold tiles of different label")
 
     def view(self, side: Side) -> View:
         """Return one side with its memory of derived values."""
@@ -157,6 +190,8 @@ class Metric:
         leave_out: From rows and a block number per tile to the scores without each block, (blocks,), where that is
             faster than scoring each remainder anew.
         standard_error: The score's own standard error over tiles taken as independent, where the literature gives one.
+        describe: From rows to what each side is like, by side and by the name of the quantity: numbers that stand
+            beside the table, such as the shares of weak, moderate and strong stain behind an error of the H-score.
         observation: Metrics with the same observation share their rows; defaults to the signature.
         citation: The paper, or file and commit where code was the definition.
     """
@@ -181,6 +216,7 @@ class Metric:
     interval: Literal["bootstrap", "jackknife"] = "bootstrap"
     leave_out: Callable[[RowArray, np.ndarray], Values] | None = None
     standard_error: Callable[[RowArray], float] | None = None
+    describe: Callable[[RowArray], Mapping[Side, Mapping[str, float]]] | None = None
     observation: str = ""
 
     @property

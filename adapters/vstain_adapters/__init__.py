@@ -1,5 +1,5 @@
-"""Models as adapters: importing this package registers every bundled one."""
+"""Models as adapters and recipes: importing this package registers every bundled one."""
 
-from vstain_adapters import identity
+from vstain_adapters import asp, cssp2p, identity, pyramid_pix2pix
 
-__all__ = ["identity"]
+__all__ = ["asp", "cssp2p", "identity", "pyramid_pix2pix"]

@@ -18,6 +18,8 @@ from vstain_bench.features.weights import (
     ALEXNET,
     DISTS,
     INCEPTION,
+    RESNET18,
+    RESNET50_V1,
     ST_LPIPS_ALEX,
     ST_LPIPS_VGG,
     VGG16,
@@ -107,6 +109,23 @@ def shift_tolerant_values(net: str) -> dict[str, torch.Tensor]:
     return values
 
 
+@cache
+def residual_values(name: str) -> dict[str, torch.Tensor]:
+    """Return values of a ResNet whose answers stay within bounds: each block adds a quarter of its branch."""
+    import torchvision
+
+    with torch.device("meta"):
+        network = getattr(torchvision.models, name)(weights=None)
+    values = draw_all(network, "", 6)
+    for part, module in network.named_modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            last = part.endswith("bn3" if name == "resnet50" else "bn2")
+            values[f"{part}.weight"] = (
+                0.5 + values[f"{part}.running_var"] if not last else values[f"{part}.bias"] + 0.25
+            )
+    return values
+
+
 def register(patch: pytest.MonkeyPatch, name: str, path: Path) -> None:
     """Let the registry know this file's content as the published one."""
     known = replace(WEIGHTS[name], size=path.stat().st_size, sha256=digest(path))
@@ -123,6 +142,7 @@ def seeded_files(factory: pytest.TempPathFactory) -> dict[str, Path]:
         values = {INCEPTION: inception_values(), ALEXNET: trunk_values("alexnet"), VGG16: trunk_values("vgg16")}
         values |= {DISTS: dists_values()}
         values |= {ST_LPIPS_ALEX: shift_tolerant_values("alex"), ST_LPIPS_VGG: shift_tolerant_values("vgg")}
+        values |= {RESNET18: residual_values("resnet18"), RESNET50_V1: residual_values("resnet50")}
         for name, tensors in values.items():
             torch.save(tensors, folder / WEIGHTS[name].file)
             _files[name] = folder / WEIGHTS[name].file

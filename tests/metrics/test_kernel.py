@@ -8,7 +8,13 @@ from vstain_bench.errors import Undefined, UsageError
 from vstain_bench.features.torchvision_schema import prepare_torchvision
 from vstain_bench.metrics import kernel
 from vstain_bench.metrics.definition import build
-from vstain_bench.metrics.kernel import jackknife_values, kernel_distance, kernel_standard_error, subset_distance
+from vstain_bench.metrics.kernel import (
+    gaussian_distance,
+    jackknife_values,
+    kernel_distance,
+    kernel_standard_error,
+    subset_distance,
+)
 from vstain_bench.types import RowArray
 
 
@@ -151,3 +157,26 @@ def test_metrics_and_their_signatures() -> None:
     rows = np.hstack([features(20, 8, 1, 0.2), features(20, 8, 2)])
     for name in ("kid", "kd_random", "kd"):
         assert build(name).score(rows) == kernel_distance(rows[:, :8], rows[:, 8:])
+
+
+def test_gaussian_distance_equals_its_formula_term_by_term() -> None:
+    """CMMD as published: unit features, exp(-|a - b|² / (2 × 10²)), plain means with the diagonal, × 1000."""
+    generated, real = features(9, 6, 1, 0.3), features(14, 6, 2)
+    wide = [each.astype(np.float64) for each in (generated, real)]
+    ours, theirs = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in wide)
+
+    def mean(first: RowArray, second: RowArray) -> float:
+        return float(np.mean([np.exp(-np.sum((a - b) ** 2) / 200) for a in first for b in second]))
+
+    expected = 1000 * (mean(ours, ours) + mean(theirs, theirs) - 2 * mean(ours, theirs))
+    assert gaussian_distance(generated, real) == pytest.approx(expected, rel=1e-5)
+    assert gaussian_distance(5 * generated, real) == pytest.approx(expected, rel=1e-5), "length does not count"
+    assert gaussian_distance(real, real) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_gaussian_distance_takes_any_encoder() -> None:
+    metric = build("mmd_rbf", {"encoder": "random"})
+    assert metric.rows == build("kd_random").rows, "features are computed once"
+    rows = np.hstack([features(12, 5, 1, 0.2), features(12, 5, 2)])
+    assert metric.score(rows) == pytest.approx(gaussian_distance(rows[:, :5], rows[:, 5:]))
+    assert "sigma:10.0|scale:1000.0|norm:unit" in metric.signature

@@ -7,10 +7,9 @@ import pytest
 import torch
 
 from tests.stain_tiles import pair, read, stained, with_dab
-from vstain_bench.errors import Undefined
+from vstain_bench.errors import Undefined, UsageError
 from vstain_bench.metrics import build
-from vstain_bench.metrics.stain_amount import order_labels, sweep_positive_fraction, within_labels
-from vstain_bench.stain import Separation
+from vstain_bench.metrics.stain_amount import SWEEP
 from vstain_bench.types import Batch
 
 FIXED = {"background": "255"}
@@ -52,13 +51,34 @@ def test_stain_that_moves_within_a_tile_changes_no_amount() -> None:
         assert _value(name, pair(moved, REAL)) == pytest.approx(0.0, abs=1e-7)
 
 
-def test_the_sweep_gives_both_sides_at_every_threshold() -> None:
-    sweep = sweep_positive_fraction(pair(PALE, REAL), Separation("255"), (0.05, 0.15, 0.45))
-    assert {key: (float(one[0]), float(other[0])) for key, (one, other) in sweep.items()} == {
-        0.05: (0.75, 0.75),
-        0.15: (0.5, 0.75),
-        0.45: (0.0, 0.25),
-    }
+def test_the_sweep_has_both_sides_at_every_threshold() -> None:
+    """Quarters at 0, .1, .2 and .301 OD against 0, .2, .4 and .6: shares above 0.05, 0.10, ... 0.50."""
+    metric = build("dab_positive_fraction_sweep", FIXED)
+    rows = metric.observe(pair(PALE, REAL)).numpy()
+    pale = [0.75, 0.5, 0.5, 0.25, 0.25, 0.25, 0.0, 0.0, 0.0, 0.0]
+    real = [0.75, 0.75, 0.75, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25]
+    off = [place for place, threshold in enumerate(SWEEP) if threshold not in (0.1, 0.2, 0.4)]  # levels on a threshold
+    assert rows[0, off] == pytest.approx([pale[place] for place in off])
+    assert rows[0, [10 + place for place in off]] == pytest.approx([real[place] for place in off])
+    assert metric.score(rows) == pytest.approx(np.abs(rows[0, :10] - rows[0, 10:]).mean())
+    assert metric.describe is not None
+    told = metric.describe(rows)
+    assert told["real"]["above 0.15"] == pytest.approx(0.75)
+    assert told["generated"]["above 0.45"] == 0.0
+
+
+def test_the_bands_of_the_h_score_are_told_for_both_sides() -> None:
+    metric = build("h_score_error", FIXED)
+    assert metric.describe is not None
+    told = metric.describe(metric.observe(pair(PALE, REAL)).numpy())
+    quarter = pytest.approx(0.25)
+    assert told["real"] == {
+        "H-score": pytest.approx(150.0), "negative": quarter, "weak": quarter, "moderate": quarter, "strong": quarter,
+    }  # fmt: skip
+    assert told["generated"]["H-score"] == pytest.approx(75.0)
+    assert told["generated"]["negative"] == pytest.approx(0.5)
+    with pytest.raises(UsageError, match="ascending order"):
+        build("h_score_error", {"weak": 0.4})
 
 
 def test_correlation_forgives_a_gain_and_concordance_does_not() -> None:
@@ -70,28 +90,6 @@ def test_correlation_forgives_a_gain_and_concordance_does_not() -> None:
     for name in ("dab_tile_r", "dab_ccc"):
         with pytest.raises(Undefined, match="the same in every tile"):
             build(name).score(np.full((4, 2), 0.1))
-
-
-def test_scores_out_of_order_are_counted_and_named() -> None:
-    labels = ["0", "1+", "2+", "3+", "3+", "other"]
-    found = order_labels(np.array([0.05, 0.02, 0.30, 0.10, 0.20, 9.0]), labels)
-    assert found.pairs == 6
-    assert found.violated == (("0", "1+"), ("2+", "3+"))
-    assert found.means == pytest.approx({"0": 0.05, "1+": 0.02, "2+": 0.30, "3+": 0.15})
-    assert order_labels(np.arange(4.0), labels[:4]).violated == ()
-
-
-def test_within_labels_a_pooled_correlation_can_vanish() -> None:
-    """Two labels far apart, at random within: 0.99 over all, nothing within."""
-    random = np.random.default_rng(0)
-    labels = ["0"] * 50 + ["3+"] * 50
-    level = np.repeat([0.02, 0.30], 50)[:, None]
-    rows = level + 0.01 * random.standard_normal((100, 2))
-    assert build("dab_tile_r").score(rows) > 0.99
-    found = within_labels(rows, labels)
-    assert {key: each.tiles for key, each in found.items()} == {"0": 50, "3+": 50, "": 100}
-    assert all(each.r is not None and abs(each.r) < 0.3 for each in found.values())
-    assert within_labels(rows[:2], labels[:2])[""].r is None
 
 
 @pytest.mark.real_data

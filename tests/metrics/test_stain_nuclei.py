@@ -7,14 +7,14 @@ import pytest
 import torch
 from scipy import ndimage
 
-from tests.stain_tiles import pair, read, tensor, view_of
+from tests.stain_tiles import pair, read, stained, tensor, view_of
 from tests.test_stain import labelled_nuclei
 from vstain_bench.errors import UsageError
 from vstain_bench.metrics import build
 from vstain_bench.metrics.stain_nuclei import f1_of_nuclei, match_nuclei
-from vstain_bench.nuclei import NUCLEI_DETECTORS, Centres, find_blobs
+from vstain_bench.nuclei import NUCLEI_DETECTORS, POSITIVE_OD, Centres, dab_of_nuclei, find_blobs
 from vstain_bench.phantom import Defects, Displacement, phantom_tile, render_ihc
-from vstain_bench.stain import Separation
+from vstain_bench.stain import Separation, separate
 from vstain_bench.types import View
 
 
@@ -90,3 +90,56 @@ def test_labelled_nuclei_are_found_in_part(deepliif: Path) -> None:
         found, labelled = found + len(centres), labelled + len(true)
     assert labelled == 590
     assert 2 * pairs / (found + labelled) == pytest.approx(0.746, abs=0.01)
+
+
+def test_the_dab_of_a_nucleus_is_the_mean_of_its_core() -> None:
+    dab = np.zeros((40, 40))
+    dab[10:20, 10:20] = 0.4
+    centres = np.array([[7.5, 7.5], [15.0, 15.0], [0.0, 0.0], [5.0, 7.5]])  # inside, outside, corner, on the edge
+    found = dab_of_nuclei(dab, centres, mpp=0.5, radius_um=2.0)
+    assert found[:3] == pytest.approx([0.4, 0.0, 0.0])
+    assert 0.15 < found[3] < 0.3
+    assert dab_of_nuclei(dab, np.empty((0, 2)), mpp=0.5).shape == (0,)
+
+
+def _field(positive: int, negative: int) -> torch.Tensor:
+    """A tile of 64 µm with discs of 4 µm: positive ones of 0.6 OD of DAB, the others of haematoxylin."""
+    side = 128
+    place = (np.arange(side) + 0.5) * 0.5
+    dab, haematoxylin = np.zeros((side, side)), np.full((side, side), 0.05)
+    for number in range(positive + negative):
+        row, column = divmod(number, 4)
+        disc = np.hypot(place[:, None] - 10 - 14 * row, place[None] - 10 - 14 * column) < 4
+        (dab if number < positive else haematoxylin)[disc] = 0.6
+    stain = stained(dab, haematoxylin=0.0)
+    counter = stained(np.zeros((side, side)), haematoxylin=0.0)
+    light = 10 ** -(torch.from_numpy(haematoxylin).float() * torch.tensor([0.650, 0.704, 0.286]).view(3, 1, 1))
+    return stain * counter * light[None]
+
+
+def test_the_index_of_positive_nuclei_is_counted_on_both_sides() -> None:
+    metric = build("nuclei_positive_fraction_error", {"background": "255"})
+    rows = metric.observe(
+        pair(torch.cat([_field(6, 6), _field(0, 0)]), torch.cat([_field(3, 9), _field(0, 0)]))
+    ).numpy()
+    assert rows.tolist() == [[12, 6, 12, 3], [0, 0, 0, 0]]
+    assert metric.values is not None
+    assert metric.values(rows).tolist() == [0.25, 0.0]
+    assert metric.describe is not None
+    assert metric.describe(rows)["generated"] == {"nuclei": 12, "positive nuclei": 6}
+    for threshold, positive in ((0.55, [6, 3]), (0.65, [0, 0])):
+        other = build("nuclei_positive_fraction_error", {"background": "255", "threshold": threshold})
+        assert other.observe(pair(_field(6, 6), _field(3, 9))).tolist() == [[12, positive[0], 12, positive[1]]]
+
+
+@pytest.mark.real_data
+def test_labelled_nuclei_are_told_apart_at_their_centres(deepliif: Path) -> None:
+    """590 labelled nuclei, 80 of them positive: F1 0.901 from the discs of 2 µm at the threshold of the metric."""
+    called, truth = [], []
+    for picture, labels, kept, number in labelled_nuclei(deepliif):
+        centres = (np.array(ndimage.center_of_mass(labels > 0, labels, kept)) + 0.5) * 0.25
+        dab = separate(read(picture), Separation()).dab[0].numpy()
+        called.append(dab_of_nuclei(dab, centres, mpp=0.25) > POSITIVE_OD)
+        truth.append(np.arange(len(kept)) < number)
+    positive, true = np.concatenate(called), np.concatenate(truth)
+    assert 2 * (positive & true).sum() / (positive.sum() + true.sum()) == pytest.approx(0.901, abs=0.005)

@@ -10,7 +10,7 @@ from tests.stain_tiles import pair, read, stained, tensor, with_dab
 from vstain_bench.errors import Undefined
 from vstain_bench.metrics import build
 from vstain_bench.metrics.micrometres import block_means, block_weights, distances
-from vstain_bench.metrics.stain_place import find_unmatched, tolerance_dice, unmatched
+from vstain_bench.metrics.stain_place import Stained, find_unmatched, tolerance_dice, unmatched
 from vstain_bench.metrics.stain_retrieval import own_ranks
 from vstain_bench.phantom import Defects, Displacement, PhantomTile, phantom_tile, render_ihc
 from vstain_bench.stain import Separation
@@ -59,6 +59,10 @@ def test_block_correlation_forgives_a_gain_and_knows_flat_tiles() -> None:
         build("dab_block_r", {"block_um": 64.0}).observe(pair(real, real))
 
 
+def _stained(mask: np.ndarray) -> Stained:
+    return Stained(mask, distances(mask, 0.5))
+
+
 @pytest.mark.parametrize(
     ("shift_px", "tolerance_um", "expected"),
     [
@@ -72,13 +76,13 @@ def test_block_correlation_forgives_a_gain_and_knows_flat_tiles() -> None:
 def test_dice_with_a_tolerance(shift_px: int, tolerance_um: float, expected: float) -> None:
     mask = np.zeros((64, 64), dtype=bool)
     mask[:, 10:20] = True
-    assert tolerance_dice(np.roll(mask, shift_px, 1), mask, 0.5, tolerance_um) == pytest.approx(expected)
+    assert tolerance_dice(_stained(np.roll(mask, shift_px, 1)), _stained(mask), tolerance_um) == pytest.approx(expected)
 
 
 def test_dice_of_empty_masks() -> None:
     empty, full = np.zeros((8, 8), dtype=bool), np.ones((8, 8), dtype=bool)
-    assert tolerance_dice(empty, empty, 0.5, 2.0) == 1.0
-    assert tolerance_dice(empty, full, 0.5, 2.0) == 0.0
+    assert tolerance_dice(_stained(empty), _stained(empty), 2.0) == 1.0
+    assert tolerance_dice(_stained(empty), _stained(full), 2.0) == 0.0
     assert np.isinf(distances(empty, 0.5)).all()
 
 

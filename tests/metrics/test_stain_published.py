@@ -63,8 +63,12 @@ def test_kl_and_strongest_tenth(pictures: tuple[np.ndarray, np.ndarray], batch: 
     shares = [np.histogram(each, bins=256, range=(0, top), density=True)[0] + 1e-10 for each in maps]
     expected = entropy(shares[0] / shares[0].sum(), shares[1] / shares[1].sum())
     assert _row("dab_kl_unistain", batch) == pytest.approx([expected], rel=1e-3)
+    assert _row("dab_jsd_unistain", batch) == pytest.approx([jensenshannon(*shares) ** 2], rel=1e-3)
     tenths = [each[each >= np.quantile(each, 0.9)].mean() for each in maps]
     assert _row("dab_p90_r_unistain", batch) == pytest.approx(tenths, abs=1e-5)
+    error = build("dab_p90_mae_unistain")
+    assert error.rows == build("dab_p90_r_unistain").rows
+    assert error.score(np.array([tenths])) == pytest.approx(abs(tenths[0] - tenths[1]))
 
 
 def test_jsd_on_own_ranges(pictures: tuple[np.ndarray, np.ndarray], batch: Batch) -> None:

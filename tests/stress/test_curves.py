@@ -1,6 +1,7 @@
 """Statistics on response curves against closed forms."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,17 +9,17 @@ import pytest
 
 from vstain_bench.errors import Undefined
 from vstain_bench.stress.curves import (
+    Reach,
     Responses,
     closeness,
     crossing,
     equivalent,
     half_life,
     monotonicity,
-    ordering_rate,
-    rank_flip_rate,
     response_curve,
     responses,
 )
+from vstain_bench.stress.rates import ordering_rate, rank_flip_rate
 
 SEVERITIES = np.array([0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0])
 
@@ -133,18 +134,39 @@ def test_half_life_needs_a_range() -> None:
         half_life(_answers(np.array([math.inf, *range(7)])), floor=0.0, seed=0)
 
 
+def _cost(value: float, spread: float = 0.05) -> Responses:
+    """Another perturbation with one severity, of the same tiles in another order."""
+    flat = _answers(np.full(8, value), spread)
+    return replace(flat, severities=np.array([50.0]), values=flat.values[:, :1]).only(flat.tiles[::-1])
+
+
 def test_equivalents_are_read_off_the_reference() -> None:
     shifts = _answers(np.array([1.0, 0.95, 0.9, 0.7, 0.5, 0.45, 0.44, 0.43]))
-    assert equivalent(shifts, 0.8, better="higher") == pytest.approx(0.375)
-    assert equivalent(shifts, 1.0, better="higher") == 0.0
-    assert equivalent(shifts, 1.1, better="higher") == 0.0
-    assert math.isinf(equivalent(shifts, 0.2, better="higher"))
+
+    def cost(value: float, **kind: object) -> Reach:
+        return equivalent(shifts, _cost(value), 50.0, 0, better="higher", **kind)  # type: ignore[arg-type]
+
+    found = cost(0.8)
+    assert found.severity == pytest.approx(0.375)
+    assert found.interval is not None
+    ends = (found.interval.low, found.interval.high)
+    assert ends == pytest.approx((0.375, 0.375)), "the same tiles differ alike"
+    assert cost(1.0).severity == cost(1.1).severity == 0.0
+    assert cost(0.2).beyond
     errors = _answers(np.array([0.0, 1, 2, 4, 8, 16, 32, 64.0]))
-    assert equivalent(errors, 6.0, better="lower") == pytest.approx(0.75)
-    first = shifts.only(shifts.tiles[:1])
-    assert (len(first.tiles), first.mean[0]) == (1, pytest.approx(0.95))
-    bias = _answers(-np.array([0.0, 1, 2, 4, 8, 16, 32, 64.0]))
-    assert equivalent(bias, 6.0, better="target", perfect=0.0) == pytest.approx(0.75)  # 6 too much is as bad
+    assert equivalent(errors, _cost(6.0), 50.0, 0, better="lower").severity == pytest.approx(0.75)
+    bias = _answers(-np.array([0.0, 1, 2, 4, 8, 16, 32, 64.0]), spread=0.0)
+    too_much = equivalent(bias, _cost(6.0, 0.0), 50.0, 0, better="target", perfect=0.0)
+    assert too_much.severity == pytest.approx(0.75), "6 too much is as bad as 6 too little"
+    with pytest.raises(Undefined, match="no tile has answers to both at 20"):
+        equivalent(shifts, _cost(0.8), 20.0, 0, better="higher")
+
+
+def test_some_tiles_keep_the_order_that_is_asked_for() -> None:
+    shifts = _answers(np.linspace(1, 0, 8))
+    first = shifts.only(shifts.tiles[[3, 0]])
+    assert first.tiles.tolist() == ["t3", "t0"]
+    assert first.clean.tolist() == shifts.clean[[3, 0]].tolist()
 
 
 def test_monotonicity() -> None:

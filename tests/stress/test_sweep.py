@@ -3,18 +3,22 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from vstain_bench.cli.main import call
 from vstain_bench.config import RunConfig, make_config
 from vstain_bench.errors import InputError, UsageError
+from vstain_bench.metrics import METRICS as METRICS_KNOWN
 from vstain_bench.metrics import build
 from vstain_bench.phantom import PhantomSet, write_phantom
-from vstain_bench.stress.job import Stressed, run_stress
-from vstain_bench.stress.sweep import CLEAN, Condition, make_conditions
-from vstain_bench.stress.verdict import Verdict, judge
+from vstain_bench.protocol import read_protocol
+from vstain_bench.reports.stress_cards import render_cards
+from vstain_bench.stress.findings import Findings, PerturbedSide, Verdict, read_findings
+from vstain_bench.stress.folder import StressFolder
+from vstain_bench.stress.sweep import CLEAN, REAL, Condition, make_conditions
+from vstain_bench.stress.verdict import judge
+from vstain_bench.stress_job import choose_side, run_stress
 
 NAMES = ("translation", "elastic_32um", "blur", "dab_loss", "mode_collapse")
 METRICS = "ssim,psnr,dab_w1,dab_od_mae"
@@ -31,63 +35,181 @@ def config_of(tissue: PhantomSet, **changes: object) -> RunConfig:
 
 
 @pytest.fixture(scope="module")
-def stressed(tissue: PhantomSet, tmp_path_factory: pytest.TempPathFactory) -> Stressed:
-    return run_stress(config_of(tissue), tmp_path_factory.mktemp("runs") / "stress", perturbations=NAMES)
+def swept(tissue: PhantomSet, tmp_path_factory: pytest.TempPathFactory) -> StressFolder:
+    folder = tmp_path_factory.mktemp("runs") / "stress"
+    run_stress(config_of(tissue), folder, perturbations=NAMES)
+    return StressFolder(folder)
 
 
-def verdict_of(stressed: Stressed, metric: str) -> Verdict:
-    return next(verdict for verdict in stressed.verdicts if verdict.metric == metric)
+@pytest.fixture(scope="module")
+def findings(swept: StressFolder) -> Findings:
+    return swept.read()
 
 
-def test_ssim_prefers_a_wrong_tile_to_a_displaced_one(stressed: Stressed) -> None:
-    verdict = verdict_of(stressed, "ssim")
+def verdict_of(findings: Findings, metric: str) -> Verdict:
+    return next(verdict for verdict in findings.verdicts if verdict.metric == metric)
+
+
+def rate_of(verdict: Verdict, displacement: float, defect: str | None = None, severity: float | None = None) -> float:
+    rate = verdict.rate(displacement, defect, severity)
+    assert rate is not None
+    assert rate.value is not None
+    return rate.value
+
+
+def test_ssim_prefers_a_wrong_tile_to_a_displaced_one(findings: Findings) -> None:
+    verdict = verdict_of(findings, "ssim")
     assert verdict.clean == pytest.approx(1.0, abs=1e-6)
-    assert verdict.ordering[2.0].value < 0.1
-    assert verdict.half_life_um is not None
-    assert verdict.half_life_um < 1.0
-    assert verdict.erased_um is not None
-    assert verdict.erased_um < 1.0, "a shift of less than 1 µm costs as much as having no stain at all"
+    assert rate_of(verdict, 2.0) < 0.1
+    half, erased = verdict.half_life("translation"), verdict.equivalent("dab_loss", 100.0)
+    assert half is not None
+    assert half.severity.value is not None
+    assert half.severity.value < 1.0
+    assert half.severity.low is not None
+    assert half.severity.low <= half.severity.value
+    assert erased is not None
+    assert erased.shift_um.value is not None
+    assert erased.shift_um.value < 1.0, "a shift of less than 1 µm costs as much as having no stain at all"
 
 
-def test_an_amount_of_stain_forgives_displacement_and_notices_its_loss(stressed: Stressed) -> None:
-    ssim, amount = verdict_of(stressed, "ssim"), verdict_of(stressed, "dab_w1")
-    assert amount.ordering[2.0].value > ssim.ordering[2.0].value + 0.5
-    assert amount.by_defect["dab_loss 50"] > 0.9
-    assert amount.monotone is not None
-    assert amount.monotone > 0.8
-    assert stressed.verdicts.index(amount) < stressed.verdicts.index(ssim), "the table puts it first"
+def test_an_amount_of_stain_forgives_displacement_and_notices_its_loss(findings: Findings) -> None:
+    ssim, amount = verdict_of(findings, "ssim"), verdict_of(findings, "dab_w1")
+    assert rate_of(amount, 2.0) > rate_of(ssim, 2.0) + 0.5
+    assert rate_of(amount, 2.0, "dab_loss", 50.0) > 0.9
+    assert amount.worse_if_more is not None
+    assert amount.worse_if_more > 0.8
+    assert findings.verdicts.index(amount) < findings.verdicts.index(ssim), "the table puts it first"
 
 
-def test_an_infinite_clean_value_has_no_half(stressed: Stressed) -> None:
-    verdict = verdict_of(stressed, "psnr")
-    assert (verdict.clean, verdict.half_life_um) == (None, None)
-    assert any("half-life" in note for note in verdict.notes)
-    assert 2.0 in verdict.ordering
+def test_an_infinite_clean_value_has_no_half(findings: Findings) -> None:
+    verdict = verdict_of(findings, "psnr")
+    half = verdict.half_life("translation")
+    assert half is not None
+    assert (verdict.clean, half.severity.value) == (None, None)
+    assert "infinite" in half.reason
+    assert verdict.rate(2.0) is not None
 
 
-def test_the_folder_holds_strict_json_and_every_answer(stressed: Stressed) -> None:
-    content = json.loads((stressed.folder / "stress.json").read_text("utf-8"), parse_constant=pytest.fail)
+def test_the_folder_holds_strict_json_every_answer_samples_and_a_page(swept: StressFolder) -> None:
+    text = swept.findings.read_text("utf-8")
+    content = json.loads(text, parse_constant=pytest.fail)
     assert {curve["perturbation"] for curve in content["curves"]} == set(NAMES)
-    answers = pd.read_parquet(stressed.folder / "answers.parquet")
-    assert set(answers["metric"]) == {"ssim", "psnr", "dab_w1", "dab_od_mae", "mae"}
+    assert read_findings(text, "stress.json").to_json() == text
+    answers = swept.read_answers()
+    assert set(answers["metric"]) == {"ssim", "psnr", "dab_w1", "dab_od_mae"}
     shifts = answers[(answers["perturbation"] == "translation") & (answers["metric"] == "ssim")]
     means = shifts.groupby("severity")["value"].mean()
     assert means.loc[0.125] > means.loc[1.0] > means.loc[4.0]
-    collapsed = answers[(answers["perturbation"] == "mode_collapse") & (answers["metric"] == "mae")]
-    assert len(collapsed) == 5, "the tile that every other collapsed to is unchanged, hence left out"
+    collapsed = answers[(answers["perturbation"] == "mode_collapse") & (answers["metric"] == "ssim")]
+    assert len(collapsed) == 5, "the tile that every other collapsed to cannot collapse, hence is left out"
+    names = {path.name for path in swept.samples.iterdir()}
+    assert {"clean.png", "translation-0.125.png", "translation-16.png", "blur-2.png", "dab_loss-100.png"} <= names
+    page = swept.report.read_text("utf-8")
+    assert "Which metric can be trusted?" in page
+    assert "costs ssim as much as erasing all DAB" in page
+    assert page.count("data:image/png") == len(names)
 
 
-def test_a_finished_sweep_continues_to_the_same_bytes(stressed: Stressed, tissue: PhantomSet, tmp_path: Path) -> None:
-    before = (stressed.folder / "stress.json").read_bytes()
-    run_stress(config_of(tissue), stressed.folder, perturbations=NAMES)
-    assert (stressed.folder / "stress.json").read_bytes() == before
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{", "no findings of a sweep"),
+        ("[]", "no findings of a sweep"),
+        ('{"schema_version": "0.9"}', "schema version '0.9'"),
+        ('{"schema_version": "1.1"}', "no findings of a sweep"),
+    ],
+)
+def test_what_is_no_sweep_is_told(text: str, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        read_findings(text, "stress.json")
+
+
+def test_an_unfinished_sweep_has_no_findings(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no stress\.json"):
+        StressFolder(tmp_path).read()
+
+
+def test_a_finished_sweep_continues_to_the_same_bytes(swept: StressFolder, tissue: PhantomSet, tmp_path: Path) -> None:
+    files = (swept.findings, swept.report, swept.answers)
+    before = [file.read_bytes() for file in files]
+    run_stress(config_of(tissue), swept.path, perturbations=NAMES)
+    assert [file.read_bytes() for file in files] == before
     run_stress(config_of(tissue, workers=2), tmp_path / "anew", perturbations=NAMES)
-    assert (tmp_path / "anew" / "stress.json").read_bytes() == before
+    assert [(tmp_path / "anew" / file.name).read_bytes() for file in files] == before
 
 
-def test_another_sweep_in_the_same_folder_is_refused(stressed: Stressed, tissue: PhantomSet) -> None:
+def test_a_sweep_that_was_stopped_ends_the_same(swept: StressFolder, tissue: PhantomSet, tmp_path: Path) -> None:
+    def stop(phase: str, done: int, total: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_stress(config_of(tissue), tmp_path / "cut", perturbations=NAMES, progress=stop)
+    with pytest.raises(UsageError, match="the sweep is not finished"):
+        StressFolder(tmp_path / "cut").read()
+    run_stress(config_of(tissue), tmp_path / "cut", perturbations=NAMES)
+    assert (tmp_path / "cut" / "stress.json").read_bytes() == swept.findings.read_bytes()
+
+
+@pytest.mark.parametrize("side", ["real", "both"])
+def test_the_other_side_can_be_perturbed(tissue: PhantomSet, tmp_path: Path, side: PerturbedSide) -> None:
+    found = run_stress(config_of(tissue, limit=2), tmp_path / side, perturbations=["missing_tissue"], side=side)
+    ssim = next(curve for curve in found.curves if curve.metric == "ssim")
+    last = ssim.values[-1].value
+    assert last is not None
+    assert (last == pytest.approx(1.0)) is (side == "both"), "what both sides lack alike makes no difference"
+
+
+def test_the_source_can_be_perturbed_where_there_is_one(tissue: PhantomSet, tmp_path: Path) -> None:
+    config = config_of(tissue, limit=2, metrics="css,ssim")
+    found = run_stress(config, tmp_path / "he", perturbations=["missing_tissue"], side="source")
+    last = {curve.metric: curve.values[-1].value for curve in found.curves}
+    assert last["ssim"] == pytest.approx(1.0), "it does not look at the H&E"
+    assert last["css"] != pytest.approx(next(c for c in found.curves if c.metric == "css").values[0].value)
+    only_real = make_config({"real": tissue.real, "metrics": "ssim", "mpp": 0.5})
+    with pytest.raises(UsageError, match="no H&E tiles were given"):
+        run_stress(only_real, tmp_path / "none", perturbations=["blur"], side="source")
+    with pytest.raises(UsageError, match="one of generated, real, both, source"):
+        choose_side("left")
+
+
+def test_models_change_places_under_displacement(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiles = write_phantom(tmp_path / "tiles", groups=3, tiles_per_group=2, size=128, seed=5)
+    for model, path in tiles.models.items():
+        run = [
+            "run",
+            "-q",
+            f"{model}={path}",
+            "--real",
+            str(tiles.real),
+            "--groups",
+            r"regex:^([^_]+)_",
+            "--mpp",
+            "0.5",
+        ]
+        assert call([*run, "--metrics", "ssim,dab_w1", "--out", str(tmp_path / model)]) == 0
+    runs = [str(tmp_path / model) for model in tiles.models]
+    sweep = ["stress", "-q", *runs, "--metrics", "ssim,dab_w1", "--out", str(tmp_path / "stress")]
+    assert call([*sweep, "--perturbations", "translation,dab_loss"]) == 0
+    assert "Models change places" in capsys.readouterr().out
+    found = StressFolder(tmp_path / "stress").read()
+    assert set(found.models) == set(tiles.models)
+    flips = {v.metric: {flip.severity: flip.rate.value for flip in v.flips} for v in found.verdicts}
+    assert flips["ssim"][4.0] > flips["dab_w1"][4.0], "an amount does not depend on the place"
+    assert {flip.perturbation for verdict in found.verdicts for flip in verdict.flips} == {"translation"}
+
+
+def test_metric_cards_say_what_was_found(swept: StressFolder, findings: Findings) -> None:
+    cards = render_cards(swept)
+    assert cards.startswith("# Metric cards")
+    for verdict in findings.verdicts:
+        assert f"`{verdict.signature}`" in cards
+    assert "Do not use it to rank models on tiles that are not aligned" in cards.split("## ssim")[1].split("## ")[0]
+
+
+def test_another_sweep_in_the_same_folder_is_refused(swept: StressFolder, tissue: PhantomSet) -> None:
     with pytest.raises(UsageError, match="conditions"):
-        run_stress(config_of(tissue), stressed.folder, perturbations=("blur",))
+        run_stress(config_of(tissue), swept.path, perturbations=("blur",))
 
 
 def test_without_a_pixel_size_nothing_is_swept(tissue: PhantomSet, tmp_path: Path) -> None:
@@ -108,7 +230,7 @@ def test_conditions_are_every_level_with_as_many_seeds_as_are_worth_trying() -> 
 def _answers(values: dict[tuple[str, float], list[float]]) -> pd.DataFrame:
     """Answers of one metric on tiles t0, t1, ...; each of a group of its own."""
     rows = [
-        {"metric": "ssim", "perturbation": name, "severity": severity, "seed": 0, "tile": f"t{place}",
+        {"metric": "ssim", "model": REAL, "perturbation": name, "severity": severity, "seed": 0, "tile": f"t{place}",
          "group": f"g{place}", "value": value}
         for (name, severity), each in values.items()
         for place, value in enumerate(each)
@@ -128,11 +250,15 @@ def test_a_verdict_by_hand() -> None:
     }
     verdict = judge(_answers(values), build("ssim"), displacements=(2.0,), seed=0)
     assert verdict.floor == pytest.approx(0.3), "the best trivial output"
-    assert verdict.ordering[2.0].value == pytest.approx(0.5), "0.6 beats 0.5, 0.4 does not"
-    assert verdict.half_life_um == pytest.approx(2 ** (0.15 / 0.3)), "0.65 lies half way from 0.8 at 1 to 0.5 at 2 µm"
-    assert verdict.erased_um is None, "no displacement of these costs as much as 0.25"
-    assert verdict.monotone == pytest.approx(1.0)
-    assert np.isclose(verdict.by_defect["dab_loss 50"], 0.5)
+    assert verdict.floor_of == "control:mean-colour"
+    assert rate_of(verdict, 2.0) == pytest.approx(0.5), "0.6 beats 0.5, 0.4 does not"
+    assert rate_of(verdict, 2.0, "dab_loss", 50.0) == pytest.approx(0.5)
+    half, erased = verdict.half_life("translation"), verdict.equivalent("dab_loss", 100.0)
+    assert half is not None
+    assert half.severity.value == pytest.approx(2 ** (0.15 / 0.3)), "0.65 lies half way from 0.8 at 1 to 0.5 at 2 µm"
+    assert erased is not None
+    assert (erased.shift_um.value, erased.largest_um) == (None, 2.0), "no displacement of these costs as much as 0.25"
+    assert verdict.worse_if_more == pytest.approx(1.0)
 
 
 def test_a_condition_has_a_name_of_its_own() -> None:
@@ -167,3 +293,14 @@ def test_a_tile_without_partner_is_swept_without_its_controls(tissue: PhantomSet
     alone = answers[answers["group"] == "alone"]
     assert "control:other-real" not in set(alone["perturbation"])
     assert {"clean", "translation", "control:mean-colour"} <= set(alone["perturbation"])
+
+
+def test_the_full_protocol_holds_every_weight_free_metric_of_single_tiles() -> None:
+    every = {name for name in METRICS_KNOWN if not build(name).needs and build(name).values is not None}
+    assert {metric.name for metric in read_protocol("stress-full").metrics} == every
+
+
+def test_the_metric_cards_in_the_docs_are_of_metrics_as_they_are() -> None:
+    cards = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    for metric in read_protocol("stress-full").metrics:
+        assert f"`{metric.signature}`" in cards, f"{metric.name} has no card, or another definition: write them anew"

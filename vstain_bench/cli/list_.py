@@ -10,7 +10,10 @@ from vstain_bench.cli import options
 def list_(
     what: Annotated[
         str,
-        typer.Argument(help="metrics, protocols, encoders, datasets, controls, perturbations, reports, adapters."),
+        typer.Argument(
+            help="metrics, protocols, encoders, datasets, controls, perturbations, reports, gate-formats, adapters, "
+            "recipes."
+        ),
     ],
     plugin: options.Plugin = None,
     json: options.Json = False,

@@ -56,6 +56,19 @@ def resolve(generated: list[str] | None, config: Path | None, **options: object)
     return make_config(values, config)
 
 
+def resolve_runs(generated: list[str] | None, config: Path | None, **options: object) -> "RunConfig":
+    """Return the configuration where folders of finished runs may stand for their models and tiles."""
+    from vstain_bench.stress.runs import inputs_of
+
+    runs = [Path(each) for each in generated or () if (Path(each) / "results.json").is_file()]
+    if not runs:
+        return resolve(generated, config, **options)
+    found, models = inputs_of(runs)
+    folders = [each for each in generated or () if Path(each) not in runs]
+    given = {key: value for key, value in options.items() if value is not None}
+    return resolve([*(f"{name}={path}" for name, path in models.items()), *folders], config, **{**found, **given})
+
+
 def talk(text: str) -> None:
     """Write one line to stderr."""
     sys.stderr.write(f"{text}\n")

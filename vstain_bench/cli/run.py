@@ -33,6 +33,12 @@ def run(
         list[str] | None,
         typer.Option(help="Add a Fréchet and kernel distance over this encoder.", show_default=False),
     ] = None,
+    background: Annotated[
+        str | None, typer.Option(help="I0 of stain metrics: tile, slide, or e.g. 243/241/238.", show_default="tile")
+    ] = None,
+    vectors: Annotated[
+        str | None, typer.Option(help="Stain vectors: h-dab, hed, macenko, macenko-slide.", show_default="h-dab")
+    ] = None,
     groups: options.Groups = None,
     labels: options.Labels = None,
     mpp: options.Mpp = None,
@@ -64,7 +70,8 @@ def run(
     """
     settings = options.resolve(
         generated, config, real=real, source=source, dataset=dataset, root=root, split=split, manifest=manifest,
-        layout=layout, metrics=metrics, protocol=protocol, encoder=encoder, groups=groups, labels=labels, mpp=mpp,
+        layout=layout, metrics=metrics, protocol=protocol, encoder=encoder, background=background, vectors=vectors,
+        groups=groups, labels=labels, mpp=mpp,
         decode=decode, on_error=on_error, controls=controls, seed=seed, device=device, threads=threads,
         batch_size=batch_size, workers=workers, limit=limit, shard=shard, weights_dir=weights_dir, offline=offline,
         plugin=plugin,

@@ -11,6 +11,14 @@ from vstain_bench.cli.progress import progress
 
 
 def stress(
+    generated: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN | GENERATED]...",
+            help="Finished runs, or folders of generated tiles: their models are displaced, too.",
+            show_default=False,
+        ),
+    ] = None,
     real: options.Real = None,
     source: options.Source = None,
     out: Annotated[Path, typer.Option(help="Folder of the sweep.")] = Path("runs/stress"),
@@ -22,6 +30,10 @@ def stress(
     protocol: Annotated[str, typer.Option(help="Named list of metrics.")] = "stress",
     perturbations: Annotated[
         str | None, typer.Option(help="Names from 'list perturbations', with commas.", show_default="all")
+    ] = None,
+    perturb: Annotated[str, typer.Option(help="The side: generated, real, both (alike) or source.")] = "generated",
+    metric_cards: Annotated[
+        Path | None, typer.Option(help="Markdown file: what was found of each metric.", show_default=False)
     ] = None,
     seeds: Annotated[int, typer.Option(help="Most seeds of each perturbation.", min=1)] = 1,
     groups: options.Groups = None,
@@ -39,24 +51,33 @@ def stress(
 
     Example: vstain-bench stress --real data/IHC --source data/HE --mpp 0.25 --out runs/stress
 
-    The same command continues a sweep that was stopped.
+    The same command continues a sweep that was stopped. The folder receives report.html and stress.json.
     """
-    settings = options.resolve(
-        None, config, real=real, source=source, dataset=dataset, root=root, split=split, manifest=manifest,
+    settings = options.resolve_runs(
+        generated, config, real=real, source=source, dataset=dataset, root=root, split=split, manifest=manifest,
         metrics=metrics, protocol=protocol, groups=groups, mpp=mpp, decode=decode, seed=seed, workers=workers,
         limit=limit, plugin=plugin,
     )  # fmt: skip
-    from vstain_bench.cli.output import print_verdicts
+    from vstain_bench.cli.output import print_findings
+    from vstain_bench.publish import publish_text
     from vstain_bench.registry import load_plugins
-    from vstain_bench.stress.job import run_stress
+    from vstain_bench.reports.stress_cards import render_cards
+    from vstain_bench.stress.folder import StressFolder
+    from vstain_bench.stress_job import choose_side, run_stress
 
     load_plugins(tuple(plugin or ()))
     names = [name.strip() for name in perturbations.split(",")] if perturbations else None
     with progress(quiet) as report:
-        result = run_stress(settings, out, perturbations=names, seeds=seeds, progress=report)
+        findings = run_stress(
+            settings, out, perturbations=names, seeds=seeds, side=choose_side(perturb), models=bool(generated),
+            progress=report,
+        )  # fmt: skip
+    if metric_cards is not None:
+        publish_text(metric_cards, render_cards(StressFolder(out)))
+        options.talk(f"Written: {metric_cards}")
     if json:
-        sys.stdout.write((out / "stress.json").read_text(encoding="utf-8"))
+        sys.stdout.write(findings.to_json())
     else:
-        print_verdicts(result)
+        print_findings(findings)
     options.talk(f"Folder: {out}")
     return 0

@@ -1,4 +1,4 @@
-"""The weight files that metrics need: what they are, where they lie, and proof that they are the right ones.
+"""The weight files that metrics and recipes need: what they are, where they lie, and proof that they are those.
 
 A file counts only when its size and SHA-256 are those recorded here; a wrong one is an error, never a substitute.
 Looked for, in this order: the folder given (``--weights-dir``), ``$VSTAIN_BENCH_WEIGHTS``, the user's cache
@@ -58,6 +58,9 @@ WEIGHTS: Registry[WeightFile] = Registry("weights")
 INCEPTION = "inception-2015-12-05"
 ALEXNET = "alexnet-imagenet"
 VGG16 = "vgg16-imagenet"
+RESNET18 = "resnet18-imagenet"
+RESNET50_V1 = "resnet50-imagenet-v1"
+RESNET50 = "resnet50-imagenet"
 LPIPS_ALEX = "lpips-v0.1-alex"
 LPIPS_VGG = "lpips-v0.1-vgg"
 DISTS = "dists-channels"
@@ -93,6 +96,33 @@ for _known in (
         sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
         licence="BSD-3-Clause",
         purpose="lpips_vgg, lpips_vgg_unscaled, dists",
+    ),
+    WeightFile(
+        name=RESNET18,
+        file="resnet18-f37072fd.pth",
+        url="https://download.pytorch.org/models/resnet18-f37072fd.pth",
+        size=46_830_571,
+        sha256="f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
+        licence="BSD-3-Clause",
+        purpose="phv_pcstain_layer1 to 3",
+    ),
+    WeightFile(
+        name=RESNET50_V1,
+        file="resnet50-0676ba61.pth",
+        url="https://download.pytorch.org/models/resnet50-0676ba61.pth",
+        size=102_530_333,
+        sha256="0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a",
+        licence="BSD-3-Clause",
+        purpose="phv_asp and its layers",
+    ),
+    WeightFile(
+        name=RESNET50,
+        file="resnet50-11ad3fa6.pth",
+        url="https://download.pytorch.org/models/resnet50-11ad3fa6.pth",
+        size=102_540_417,
+        sha256="11ad3fa62ca79e40addfd354a8ec4b7c75143b3038b8d2a807fbc68deab379ca",
+        licence="BSD-3-Clause",
+        purpose="the generator's encoder in bce, cbce, p2p and cssp2p (training)",
     ),
     WeightFile(
         name=LPIPS_ALEX,

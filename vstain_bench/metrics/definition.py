@@ -17,10 +17,14 @@ METRICS: Registry[Factory] = Registry("metric")
 
 
 def build(name: str, params: Mapping[str, object] | None = None) -> Metric:
-    """Return the metric ``name`` with the given parameters; unknown or mistyped ones are refused by name."""
+    """Return the metric ``name`` with the given parameters; unknown or mistyped ones are refused by name.
+
+    A number given for a text, as in ``background=245``, is that text.
+    """
     factory = METRICS[name]
     known = inspect.signature(factory).parameters
-    for key, value in (params or {}).items():
+    given = dict(params or {})
+    for key, value in given.items():
         if key not in known:
             raise UsageError(
                 where=f"metric '{name}'",
@@ -29,6 +33,9 @@ def build(name: str, params: Mapping[str, object] | None = None) -> Metric:
                 next_step=nearest(key, list(known)),
             )
         default = known[key].default
+        if isinstance(default, str) and isinstance(value, int | float) and not isinstance(value, bool):
+            given[key] = f"{value:g}"
+            continue
         typed = default is inspect.Parameter.empty or isinstance(value, type(default))
         if not typed and not (isinstance(default, float) and isinstance(value, int)):
             raise UsageError(
@@ -36,7 +43,7 @@ def build(name: str, params: Mapping[str, object] | None = None) -> Metric:
                 found=f"{value!r} ({type(value).__name__})",
                 expected=f"a {type(default).__name__} such as {default!r}",
             )
-    return factory(**(params or {}))
+    return factory(**given)
 
 
 def mean_of_tiles(rows: RowArray) -> float:
@@ -121,6 +128,7 @@ def set_metric(
     observation: str = "",
     leave_out: Callable[[RowArray, np.ndarray], Values] | None = None,
     standard_error: Callable[[RowArray], float] | None = None,
+    describe: Callable[[RowArray], Mapping[Side, Mapping[str, float]]] | None = None,
 ) -> Metric:
     """Return a metric of whole sets of tiles: it has no value for a single tile."""
     return Metric(
@@ -145,7 +153,16 @@ def set_metric(
         interval="jackknife",
         leave_out=leave_out,
         standard_error=standard_error,
+        describe=describe,
     )
+
+
+def by_side(
+    rows: RowArray, quantities: Callable[[RowArray], Mapping[str, float]]
+) -> Mapping[Side, Mapping[str, float]]:
+    """Return quantities of the generated and of the real half of rows, shape (n, 2k)."""
+    generated, real = np.split(rows, 2, axis=1)
+    return {"generated": quantities(generated), "real": quantities(real)}
 
 
 def tile_means(maps: torch.Tensor) -> Rows:

@@ -7,15 +7,13 @@ are for.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vstain_bench.errors import Undefined
-from vstain_bench.metrics.definition import METRICS, mean_metric, mean_of_tiles, set_metric, tile_means
+from vstain_bench.errors import Undefined, UsageError
+from vstain_bench.metrics.definition import METRICS, by_side, mean_metric, mean_of_tiles, set_metric, tile_means
 from vstain_bench.metrics.windows import GENERATED_REAL
 from vstain_bench.stain import Separation, stain_maps
 from vstain_bench.types import Batch, Metric, RowArray, Rows, Values
@@ -24,7 +22,6 @@ BANDS = (0.15, 0.30, 0.50)
 """Optical densities at which DAB becomes weak, moderate and strong."""
 SWEEP = tuple(round(0.05 * step, 2) for step in range(1, 11))
 """Thresholds from 0.05 to 0.50."""
-HER2_ORDER = ("0", "1+", "2+", "3+")
 _CITATION = "Optical density by Beer-Lambert; Ruifrok and Johnston 2001, Anal Quant Cytol Histol 23:291-299"
 
 
@@ -33,7 +30,8 @@ def mean_dab(batch: Batch, separation: Separation) -> Rows:
     return torch.cat([tile_means(stain_maps(batch.view(side), separation).dab) for side in GENERATED_REAL], dim=1)
 
 
-def _mean_dab_key(separation: Separation) -> str:
+def mean_dab_key(separation: Separation) -> str:
+    """Return the key under which metrics of mean DAB share their rows."""
     return f"mean dab|background:{separation.background}|vectors:{separation.vectors}"
 
 
@@ -65,7 +63,7 @@ def dab_od_bias(*, background: str = "tile", vectors: str = "h-dab") -> Metric:
         perfect=0.0,
         unit="OD",
         params=separation.params,
-        observation=_mean_dab_key(separation),
+        observation=mean_dab_key(separation),
         citation=_CITATION,
     )
 
@@ -86,7 +84,8 @@ def dab_od_mae(*, background: str = "tile", vectors: str = "h-dab") -> Metric:
         perfect=0.0,
         unit="OD",
         params=separation.params,
-        observation=_mean_dab_key(separation),
+        describe=lambda rows: by_side(rows, lambda side: {"mean DAB OD": float(side.mean())}),
+        observation=mean_dab_key(separation),
         citation=_CITATION,
     )
 
@@ -135,7 +134,7 @@ def dab_tile_r(*, background: str = "tile", vectors: str = "h-dab") -> Metric:
         params=separation.params,
         minimum_tiles=3,
         paired=True,
-        observation=_mean_dab_key(separation),
+        observation=mean_dab_key(separation),
         citation="Pearson correlation; " + _CITATION,
     )
 
@@ -158,7 +157,7 @@ def dab_ccc(*, background: str = "tile", vectors: str = "h-dab") -> Metric:
         params=separation.params,
         minimum_tiles=3,
         paired=True,
-        observation=_mean_dab_key(separation),
+        observation=mean_dab_key(separation),
         citation="Lin 1989, Biometrics 45:255-268",
     )
 
@@ -168,18 +167,46 @@ def positive_fractions(dab: Tensor, thresholds: Sequence[float]) -> Rows:
     return torch.cat([tile_means(dab > threshold) for threshold in thresholds], dim=1)
 
 
-def sweep_positive_fraction(
-    batch: Batch, separation: Separation, thresholds: Sequence[float] = SWEEP
-) -> dict[float, tuple[Values, Values]]:
-    """Return by threshold the positive fractions of the generated and the real tiles, (b,) each.
-
-    One threshold hides how an error depends on it; thresholds of published tables are on three scales.
-    """
-    generated, real = (
-        positive_fractions(stain_maps(batch.view(side), separation).dab, thresholds).cpu().numpy()
-        for side in GENERATED_REAL
+def _fractions(batch: Batch, separation: Separation, thresholds: Sequence[float]) -> Rows:
+    """Return the positive fractions of generated and real, (b, 2 × thresholds)."""
+    return torch.cat(
+        [positive_fractions(stain_maps(batch.view(side), separation).dab, thresholds) for side in GENERATED_REAL], dim=1
     )
-    return {threshold: (generated[:, place], real[:, place]) for place, threshold in enumerate(thresholds)}
+
+
+def _over_thresholds(rows: RowArray) -> Values:
+    generated, real = np.split(rows, 2, axis=1)
+    return np.asarray(np.abs(generated - real).mean(axis=1))
+
+
+@METRICS.register("dab_positive_fraction_sweep")
+def dab_positive_fraction_sweep(*, background: str = "tile", vectors: str = "h-dab") -> Metric:
+    """Absolute error of the share of pixels above a DAB OD, mean over thresholds 0.05, 0.10, ... 0.50 per tile.
+
+    Range [0, 1], lower is better, 0 is perfect. One threshold hides how an error depends on it, and those of published
+    tables are on three scales; both sides' shares at each threshold stand beside the table.
+    """
+    separation = Separation(background, vectors)
+
+    def shares(side: RowArray) -> Mapping[str, float]:
+        return {
+            f"above {threshold:.2f}": float(share) for threshold, share in zip(SWEEP, side.mean(axis=0), strict=True)
+        }
+
+    return Metric(
+        name="dab_positive_fraction_sweep",
+        summary="absolute error of the share of pixels above a DAB optical density, mean over 0.05 to 0.50",
+        compares=GENERATED_REAL,
+        observe=lambda batch: _fractions(batch, separation, SWEEP),
+        score=lambda rows: mean_of_tiles(_over_thresholds(rows)[:, None]),
+        values=_over_thresholds,
+        better="lower",
+        value_range=(0.0, 1.0),
+        perfect=0.0,
+        params={"thresholds": f"{SWEEP[0]:.2f}-{SWEEP[-1]:.2f}", "step": 0.05, **separation.params},
+        describe=lambda rows: by_side(rows, shares),
+        citation=_CITATION,
+    )
 
 
 @METRICS.register("dab_positive_fraction_error")
@@ -191,10 +218,8 @@ def dab_positive_fraction_error(*, threshold: float = 0.15, background: str = "t
     separation = Separation(background, vectors)
 
     def observe(batch: Batch) -> Rows:
-        sides = [
-            positive_fractions(stain_maps(batch.view(side), separation).dab, [threshold]) for side in GENERATED_REAL
-        ]
-        return (sides[0] - sides[1]).abs()
+        fractions = _fractions(batch, separation, [threshold])
+        return (fractions[:, :1] - fractions[:, 1:]).abs()
 
     return mean_metric(
         name="dab_positive_fraction_error",
@@ -207,13 +232,29 @@ def dab_positive_fraction_error(*, threshold: float = 0.15, background: str = "t
     )
 
 
-def h_scores(dab: Tensor, bands: tuple[float, float, float] = BANDS) -> Rows:
-    """Return the H-score of each tile, (b, 1), of DAB maps (b, h, w).
+def h_scores(fractions: RowArray) -> Values:
+    """Return the H-score, (n,), of tiles with these shares of pixels above the lower ends of the three bands, (n, 3).
 
-    100 × (weak + 2 × moderate + 3 × strong) with the shares of pixels in each band, which is 100 × the sum of the
-    shares above each of its three lower ends; 0 to 300.
+    100 × (weak + 2 × moderate + 3 × strong) with the share of pixels in each band, which is 100 × the sum of the shares
+    above each of its lower ends; 0 to 300.
     """
-    return 100.0 * positive_fractions(dab, bands).sum(dim=1, keepdim=True)
+    return np.asarray(100.0 * fractions.sum(axis=1))
+
+
+def _bands(fractions: RowArray) -> Mapping[str, float]:
+    weak, moderate, strong = (float(share) for share in fractions.mean(axis=0))
+    return {
+        "H-score": float(h_scores(fractions).mean()),
+        "negative": 1.0 - weak,
+        "weak": weak - moderate,
+        "moderate": moderate - strong,
+        "strong": strong,
+    }
+
+
+def _h_errors(rows: RowArray) -> Values:
+    generated, real = np.split(rows, 2, axis=1)
+    return np.asarray(np.abs(h_scores(generated) - h_scores(real)))
 
 
 @METRICS.register("h_score_error")
@@ -227,82 +268,28 @@ def h_score_error(
 ) -> Metric:
     """Absolute error of the H-score: 100 × (weak + 2 × moderate + 3 × strong) over all pixels; range [0, 300].
 
-    Lower is better. Pathologists count cells; here every pixel counts, as no cells need be found for that.
+    Lower is better. Pathologists count cells; here every pixel counts, as no cells need be found for that. The shares
+    of the bands on both sides stand beside the table.
     """
     separation = Separation(background, vectors)
     bands = (weak, moderate, strong)
-
-    def observe(batch: Batch) -> Rows:
-        generated, real = (h_scores(stain_maps(batch.view(side), separation).dab, bands) for side in GENERATED_REAL)
-        return (generated - real).abs()
-
-    return mean_metric(
+    if not 0 < weak < moderate < strong:
+        raise UsageError(
+            where="metric 'h_score_error'",
+            found=f"weak={weak:g}, moderate={moderate:g}, strong={strong:g}",
+            expected="optical densities in ascending order",
+        )
+    return Metric(
         name="h_score_error",
         summary="absolute error of the pixel-wise H-score",
-        observe=observe,
+        compares=GENERATED_REAL,
+        observe=lambda batch: _fractions(batch, separation, bands),
+        score=lambda rows: mean_of_tiles(_h_errors(rows)[:, None]),
+        values=_h_errors,
         better="lower",
         value_range=(0.0, 300.0),
         perfect=0.0,
         params={"weak": weak, "moderate": moderate, "strong": strong, **separation.params},
+        describe=lambda rows: by_side(rows, _bands),
         citation="McCarty et al. 1985, Arch Pathol Lab Med 109:716-721; bands as QuPath's thresholds of DAB OD",
     )
-
-
-@dataclass(frozen=True)
-class Ordering:
-    """Which pairs of labels have their mean stain in the wrong order.
-
-    Attributes:
-        means: Mean over the tiles of each label that occurs, in the order expected.
-        pairs: Number of pairs of labels compared.
-        violated: The pairs (lower, higher) of which the higher is not stained more.
-    """
-
-    means: Mapping[str, float]
-    pairs: int
-    violated: tuple[tuple[str, str], ...]
-
-
-def order_labels(values: Values, labels: Sequence[str], order: Sequence[str] = HER2_ORDER) -> Ordering:
-    """Return how well mean stain follows the scores: of generated or real tiles' mean DAB, (n,), and their labels.
-
-    Labels that are not in ``order`` are left out; a tie counts as violated.
-    """
-    tags = np.array(labels)
-    means = {label: float(values[tags == label].mean()) for label in order if (tags == label).any()}
-    pairs = list(combinations(means, 2))
-    violated = tuple((lower, higher) for lower, higher in pairs if means[higher] <= means[lower])
-    return Ordering(means, len(pairs), violated)
-
-
-@dataclass(frozen=True)
-class WithinLabels:
-    """Correlation and concordance of one label's tiles, or of all with the labels' means taken out."""
-
-    tiles: int
-    r: float | None
-    ccc: float | None
-
-
-def within_labels(rows: RowArray, labels: Sequence[str]) -> dict[str, WithinLabels]:
-    """Return what ``dab_tile_r`` and ``dab_ccc`` are within each label, and under ``""`` pooled within labels.
-
-    Pooled: the labels' means are taken out of both columns, so that the distance between scores no longer counts.
-
-    Args:
-        rows: Mean DAB OD of generated and real, (n, 2), as those metrics keep it.
-        labels: Label of each tile.
-    """
-    tags = np.array(labels)
-    found = {label: rows[tags == label] for label in sorted(set(labels))}
-    rest = np.concatenate([part - part.mean(axis=0) for part in found.values() if len(part) > 1] or [rows[:0]])
-    return {label: WithinLabels(len(part), *_both(part)) for label, part in {**found, "": rest}.items()}
-
-
-def _both(rows: RowArray) -> tuple[float | None, float | None]:
-    if len(rows) < 3:
-        return None, None
-    try:
-        return pearson(rows), concordance(rows)
-    except Undefined:
-        return None, None

@@ -44,6 +44,7 @@ AMOUNT_OD = 0.01
 TEXTURE_OD = 0.001
 SHARPNESS = 4
 """Exponent of the mean over aspects: the worst of them counts most."""
+RESIDUAL = 2
 _TRUNCATE = 3.0
 
 
@@ -70,10 +71,10 @@ class Aspect:
 ASPECTS = (
     Aspect("haematoxylin amount", 0),
     Aspect("DAB amount", 1),
-    Aspect("colour beyond the stains", 2),
+    Aspect("colour beyond the stains", RESIDUAL),
     Aspect("haematoxylin texture", 0, (0, 1, 2, 3)),
     Aspect("DAB texture", 1, (0, 1, 2, 3)),
-    Aspect("texture beyond the stains", 2, (1, 2, 3)),
+    Aspect("texture beyond the stains", RESIDUAL, (1, 2, 3)),
 )
 
 
@@ -199,8 +200,18 @@ def _aspect_means(comparison: Comparison, like: Tensor) -> Tensor:
     return members / members.sum(dim=1, keepdim=True)
 
 
+def _signed(comparison: Comparison) -> slice:
+    """Return where the residual's amount stands among the values; an empty slice where it is not compared."""
+    place = 0
+    for aspect in comparison.aspects:
+        if aspect.plane == RESIDUAL and not aspect.bands:
+            return slice(place, place + 1)
+        place += len(aspect.bands) or 1
+    return slice(0, 0)
+
+
 def _misfits(
-    generated: Tensor, real: Tensor, floor: Tensor, weights: Tensor, steps: Sequence[tuple[int, int]]
+    generated: Tensor, real: Tensor, floor: Tensor, weights: Tensor, steps: Sequence[tuple[int, int]], signed: slice
 ) -> Tensor:
     """Return the mean e over aspects of every place at every displacement, (steps, rows, columns).
 
@@ -210,20 +221,25 @@ def _misfits(
         floor: c of every value, (values, 1, 1).
         weights: Of every value in the mean, (values,).
         steps: Displacements in cells; the reach is the largest of them.
+        signed: The values that can be negative, hence e above 1.
     """
     rows, columns = real.shape[1:]
     reach = (generated.shape[1] - rows) // 2
     squares, own = generated.square(), real.square() + floor
-    misfits = real.new_empty((len(steps), rows, columns))
+    misfits = real.new_empty((len(steps), rows * columns))
+    error, scale = torch.empty_like(real), torch.empty_like(real)
     for number, (down, across) in enumerate(steps):
         window = (
             slice(None),
             slice(reach + down, reach + down + rows),
             slice(reach + across, reach + across + columns),
         )
-        error = (generated[window] - real).square_().div_(squares[window] + own).clamp_max_(1.0)
-        misfits[number] = torch.tensordot(weights, error, dims=1)
-    return misfits
+        torch.sub(generated[window], real, out=error)
+        torch.add(squares[window], own, out=scale)
+        error.square_().div_(scale)
+        error[signed].clamp_max_(1.0)
+        torch.mv(error.flatten(1).T, weights, out=misfits[number])
+    return misfits.view(-1, rows, columns)
 
 
 def compare(generated: Tensor, real: Tensor, comparison: Comparison) -> Fidelity:
@@ -234,7 +250,7 @@ def compare(generated: Tensor, real: Tensor, comparison: Comparison) -> Fidelity
     steps = _displacements(comparison.radius_um)
     reach = max(down for down, _ in steps)
     padded = functional.pad(generated[None], (reach,) * 4, mode="reflect")[0] if reach else generated
-    misfits = _misfits(padded, real, floor, means.mean(dim=0), steps)
+    misfits = _misfits(padded, real, floor, means.mean(dim=0), steps, _signed(comparison))
     best = (
         _blur(misfits, comparison.window_um / CELL_UM).argmin(dim=0) if reach else torch.zeros_like(misfits[0]).long()
     )

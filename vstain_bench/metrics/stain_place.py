@@ -85,16 +85,32 @@ def dab_block_r_32um(*, background: str = "tile", vectors: str = "h-dab") -> Met
     return _block_correlation("dab_block_r_32um", 32.0, Separation(background, vectors))
 
 
-def tolerance_dice(generated: Mask, real: Mask, mpp: float, tolerance_um: float) -> float:
+@dataclass(frozen=True)
+class Stained:
+    """Where a tile is stained, (h, w), and every place's distance in µm to the nearest such place."""
+
+    mask: Mask
+    away_um: Map
+
+
+def tolerance_dice(generated: Stained, real: Stained, tolerance_um: float) -> float:
     """Return the share of both masks within a distance of the other: 1 where both are empty, 0 where one is."""
-    total = int(generated.sum()) + int(real.sum())
+    total = int(generated.mask.sum()) + int(real.mask.sum())
     if total == 0:
         return 1.0
     near = [
-        int((distances(other, mpp)[mask] <= tolerance_um + 1e-9).sum())
-        for mask, other in ((generated, real), (real, generated))
+        int((other.away_um[each.mask] <= tolerance_um + 1e-9).sum())
+        for each, other in ((generated, real), (real, generated))
     ]
     return sum(near) / total
+
+
+def _stained(view: View, separation: Separation, threshold: float, sizes: tuple[float, ...]) -> list[Stained]:
+    def compute(each: View) -> list[Stained]:
+        masks = (stain_maps(each, separation).dab > threshold).cpu().numpy()
+        return [Stained(mask, distances(mask, mpp)) for mask, mpp in zip(masks, sizes, strict=True)]
+
+    return view.derive(("stained", separation, threshold), compute)
 
 
 @METRICS.register("dab_tolerance_dice")
@@ -111,12 +127,8 @@ def dab_tolerance_dice(
 
     def observe(batch: Batch) -> Rows:
         sizes = pixel_sizes(batch)
-        generated, real = (
-            (stain_maps(batch.view(side), separation).dab > threshold).cpu().numpy() for side in GENERATED_REAL
-        )
-        return _column(
-            [tolerance_dice(*each, tolerance_um) for each in zip(generated, real, sizes, strict=True)], batch
-        )
+        generated, real = (_stained(batch.view(side), separation, threshold, sizes) for side in GENERATED_REAL)
+        return _column([tolerance_dice(*each, tolerance_um) for each in zip(generated, real, strict=True)], batch)
 
     return mean_metric(
         name="dab_tolerance_dice",

@@ -1,7 +1,8 @@
-"""What published code calls IOD, FOD, KL, JSD and Pearson-R of a stain, each under its own exact name.
+"""What published code calls FOD, KL, JSD, IOD over RGB and Pearson-R over tiles, each under its own exact name.
 
 They are here so that a paper's table can be reproduced, with what they cannot see said in each docstring. None
-estimates the background: all take I0 = 255.
+estimates the background: all take I0 = 255. Fiji's IOD and correlations of pixels are in ``stain_fiji``, masks in
+``stain_masks``, PHV in ``phv``.
 """
 
 import math
@@ -158,13 +159,25 @@ def _unistain_maps(batch: Batch) -> list[list[NDArray[np.float32]]]:
     return [batch.view(side).derive("unistain dab", _softplus_dab) for side in GENERATED_REAL]
 
 
-def _divergence(generated: NDArray[np.float32], real: NDArray[np.float32]) -> float:
+def _pair_shares(generated: NDArray[np.float32], real: NDArray[np.float32]) -> list[NDArray[np.float64]]:
     ends = (0.0, float(max(generated.max(), real.max())) + 1e-6)
-    shares = []
-    for values in (generated, real):
-        counts = np.histogram(values, bins=256, range=ends, density=True)[0] + 1e-10
-        shares.append(counts / counts.sum())
-    return float(np.sum(shares[0] * np.log(shares[0] / shares[1])))
+    counts = [np.histogram(values, bins=256, range=ends, density=True)[0] + 1e-10 for values in (generated, real)]
+    return [each / each.sum() for each in counts]
+
+
+def _divergence(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    return float(np.sum(first * np.log(first / second)))
+
+
+def _divergences(batch: Batch, *, symmetric: bool) -> Rows:
+    """Return KL(generated || real), or the Jensen-Shannon divergence, of each pair's histograms, (b, 1)."""
+    found = []
+    for pair in zip(*_unistain_maps(batch), strict=True):
+        generated, real = _pair_shares(*pair)
+        middle = (generated + real) / 2
+        both = (_divergence(generated, middle) + _divergence(real, middle)) / 2
+        found.append(max(0.0, both if symmetric else _divergence(generated, real)))
+    return torch.tensor(found, dtype=torch.float64, device=batch.side("real").device).unsqueeze(1)
 
 
 @METRICS.register("dab_kl_unistain")
@@ -178,11 +191,27 @@ def dab_kl_unistain() -> Metric:
     return mean_metric(
         name="dab_kl_unistain",
         summary="KL divergence of DAB histograms (UNIStainNet)",
-        observe=lambda batch: torch.tensor(
-            [_divergence(*pair) for pair in zip(*_unistain_maps(batch), strict=True)], dtype=torch.float64
-        ).unsqueeze(1),
+        observe=lambda batch: _divergences(batch, symmetric=False),
         better="lower",
         value_range=(0.0, math.inf),
+        perfect=0.0,
+        params={"background": 255, "bins": 256, "range": "pair", "epsilon": 1e-10, "log": "e"},
+        citation=f"{_UNISTAIN}, src/utils/dab.py",
+    )
+
+
+@METRICS.register("dab_jsd_unistain")
+def dab_jsd_unistain() -> Metric:
+    """UNIStainNet's ``dab_jsd``: Jensen-Shannon divergence (no root) of the histograms of ``dab_kl_unistain``.
+
+    Natural logarithm: range [0, 0.693], lower is better. ``dab_js`` is the distance in base 2 on a fixed range.
+    """
+    return mean_metric(
+        name="dab_jsd_unistain",
+        summary="Jensen-Shannon divergence of DAB histograms (UNIStainNet)",
+        observe=lambda batch: _divergences(batch, symmetric=True),
+        better="lower",
+        value_range=(0.0, math.log(2.0)),
         perfect=0.0,
         params={"background": 255, "bins": 256, "range": "pair", "epsilon": 1e-10, "log": "e"},
         citation=f"{_UNISTAIN}, src/utils/dab.py",
@@ -196,6 +225,34 @@ def _darkest_tenth(view: View) -> Rows:
     return torch.tensor(means, dtype=torch.float64).unsqueeze(1)
 
 
+def _darkest_tenths(batch: Batch) -> Rows:
+    return torch.cat([_darkest_tenth(batch.view(side)) for side in GENERATED_REAL], dim=1)
+
+
+@METRICS.register("dab_p90_mae_unistain")
+def dab_p90_mae_unistain() -> Metric:
+    """UNIStainNet's ``dab_mae_overall``: absolute difference per tile of the mean of the strongest tenth of DAB."""
+
+    def values(rows: RowArray) -> Values:
+        return np.asarray(np.abs(rows[:, 0] - rows[:, 1]))
+
+    return Metric(
+        name="dab_p90_mae_unistain",
+        summary="absolute error of the mean of the strongest tenth of DAB (UNIStainNet)",
+        compares=GENERATED_REAL,
+        observe=_darkest_tenths,
+        score=lambda rows: mean_of_tiles(values(rows)[:, None]),
+        values=values,
+        better="lower",
+        value_range=(0.0, math.inf),
+        perfect=0.0,
+        unit="OD",
+        params={"background": 255, "quantile": 0.9},
+        observation="p90 dab unistain",
+        citation=f"{_UNISTAIN}, src/utils/dab.py",
+    )
+
+
 @METRICS.register("dab_p90_r_unistain")
 def dab_p90_r_unistain() -> Metric:
     """UNIStainNet's "Pearson-R": correlation over tiles of the mean of each tile's strongest tenth of DAB.
@@ -205,7 +262,7 @@ def dab_p90_r_unistain() -> Metric:
     return set_metric(
         name="dab_p90_r_unistain",
         summary="correlation over tiles of the mean of the strongest tenth of DAB (UNIStainNet)",
-        observe=lambda batch: torch.cat([_darkest_tenth(batch.view(side)) for side in GENERATED_REAL], dim=1),
+        observe=_darkest_tenths,
         score=pearson,
         better="higher",
         value_range=(-1.0, 1.0),
@@ -213,6 +270,7 @@ def dab_p90_r_unistain() -> Metric:
         params={"background": 255, "quantile": 0.9},
         minimum_tiles=3,
         paired=True,
+        observation="p90 dab unistain",
         citation=f"{_UNISTAIN}, src/utils/dab.py",
     )
 

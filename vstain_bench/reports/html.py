@@ -20,9 +20,11 @@ from dataclasses import dataclass
 from vstain_bench.reports.definition import REPORTS, Report
 from vstain_bench.reports.figures import distributions
 from vstain_bench.reports.headline import headline
+from vstain_bench.reports.nests import HALLUCINATED, OMITTED, make_nests
 from vstain_bench.reports.page import render_page
 from vstain_bench.reports.panel import COLOURS, FULL_DIFFERENCE, MOST_MODELS, make_panel
 from vstain_bench.reports.presentation import ARROWS, MARK, Column, columns, decimals_of, footnotes, model_title
+from vstain_bench.reports.stain import BANDS, stain_section
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import CONTROL_PREFIX, Row, Table
 
@@ -84,7 +86,11 @@ def _context(folder: RunFolder) -> dict[str, object]:
         "models": list(table.models),
         "controls": [model for model in table.row_models() if model.startswith(CONTROL_PREFIX)],
         "columns": _ordered_columns(table),
-        "label_columns": {label: {each.metric: each for each in columns(table, label)} for label in table.labels()},
+        "label_columns": _label_columns(table),
+        "stain": stain_section(table),
+        "bands": BANDS,
+        "nests": make_nests(folder, table, values),
+        "nest_colours": {"hallucinated": HALLUCINATED, "omitted": OMITTED},
         "row_of": {(row.model, row.metric, row.label): row for row in table.rows},
         "reasons": reasons,
         "notes": _notes(table, reasons),
@@ -108,6 +114,20 @@ def _context(folder: RunFolder) -> dict[str, object]:
 def _ordered_columns(table: Table) -> list[Column]:
     """Return the columns of the main table; those without any value stand last."""
     return sorted(columns(table), key=lambda column: all(cell.reason for cell in column.cells.values()))
+
+
+def _label_columns(table: Table) -> dict[str, dict[str, Column]]:
+    """Return the columns of each label by metric, without those that have no value under any label."""
+    found = {label: {each.metric: each for each in columns(table, label)} for label in table.labels()}
+    told = {
+        name
+        for by_metric in found.values()
+        for name, column in by_metric.items()
+        if any(not cell.reason for cell in column.cells.values())
+    }
+    return {
+        label: {name: each for name, each in by_metric.items() if name in told} for label, by_metric in found.items()
+    }
 
 
 def _rows(table: Table, metric: str) -> list[Row]:

@@ -3,6 +3,7 @@
 from vstain_bench.io.headers import printable
 from vstain_bench.reports.definition import REPORTS, Report
 from vstain_bench.reports.presentation import MARK, Cell, columns, footnotes, model_title
+from vstain_bench.reports.stain import stain_notes
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import Table
 
@@ -41,7 +42,10 @@ def table_lines(table: Table, label: str | None = None) -> list[str]:
 def render(folder: RunFolder) -> str:
     """Return the table, its notes, and one table per label."""
     table = folder.read_table()
-    parts = ["\n".join(table_lines(table)), "\n".join(f"- {escape(note)}" for note in footnotes(table))]
+    parts = [
+        "\n".join(table_lines(table)),
+        "\n".join(f"- {escape(note)}" for note in (*footnotes(table), *stain_notes(table))),
+    ]
     for label in table.labels():
         parts.append(f"**Label {escape(label)}** ({table.inputs.labels.get(label, 0)} tiles)")
         parts.append("\n".join(table_lines(table, label)))

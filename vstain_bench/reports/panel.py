@@ -116,10 +116,10 @@ def make_panel(folder: RunFolder, table: Table, values: TileValues, digits: Mapp
         digits: Decimals of each metric.
     """
     row = primary_metric(table, values)
-    pairs = _read_pairs(folder)
+    pairs = read_pairs(folder)
     if row is None:
         return None
-    policy = _policy(folder)
+    policy = tile_policy(folder)
     ranked = [model for model in table.models if values.get((model, row.metric))]
     models = []
     for model in ranked[:MOST_MODELS]:
@@ -155,15 +155,19 @@ def _exhibit(
     }
     pictures, decoded = [], {}
     for title, where in sides.items():
-        pixels, missing = _read(where, policy)
+        pixels, missing = read_pixels(where, policy)
         decoded[title] = pixels
         alternative = f"{title} of tile {tile}" + (f" by {model}" if title == "generated" else "")
-        uri = _uri(_shrink(_image(pixels))) if pixels is not None else ""
-        pictures.append(Picture(title, alternative, uri, missing))
+        pictures.append(shown(title, alternative, pixels, missing))
     pictures.append(_difference(tile, decoded["real IHC"], decoded["generated"]))
     width = next((pixels.shape[1] for pixels in decoded.values() if pixels is not None), 0)
     scale_bar = choose_scale_bar(width, float(pair["mpp"])) if width and pair.get("mpp") else None
     return Exhibit(rank, tile, pair.get("label", ""), pair.get("group", ""), told, tuple(pictures), scale_bar)
+
+
+def shown(title: str, alternative: str, pixels: "Pixels | None", missing: str) -> Picture:
+    """Return pixels as a picture of the page, or the reason why there are none."""
+    return Picture(title, alternative, _uri(_shrink(_image(pixels))) if pixels is not None else "", missing)
 
 
 def choose_scale_bar(width: int, mpp: float) -> ScaleBar | None:
@@ -172,14 +176,15 @@ def choose_scale_bar(width: int, mpp: float) -> ScaleBar | None:
     return ScaleBar(fitting[-1], round(100 * fitting[-1] / (width * mpp), 2)) if fitting else None
 
 
-def _read_pairs(folder: RunFolder) -> dict[str, dict[str, str]]:
+def read_pairs(folder: RunFolder) -> dict[str, dict[str, str]]:
+    """Return the lines of pairs.csv by tile id; none where it is missing."""
     if not folder.pairs.is_file():
         return {}
     with folder.pairs.open(encoding="utf-8", newline="") as stream:
         return {line["tile"]: line for line in csv.DictReader(stream)}
 
 
-def _policy(folder: RunFolder) -> "DecodePolicy":
+def tile_policy(folder: RunFolder) -> "DecodePolicy":
     """Return the decoding that the run was scored with."""
     from vstain_bench.io.policy import DecodePolicy
 
@@ -198,7 +203,7 @@ def parse_image_file(text: str) -> "ImageFile":
     return ImageFile(Path(text))
 
 
-def _read(where: str, policy: "DecodePolicy") -> "tuple[Pixels | None, str]":
+def read_pixels(where: str, policy: "DecodePolicy") -> "tuple[Pixels | None, str]":
     """Return pixels, or the reason why there are none: a report outlives the images that it was made from."""
     from vstain_bench.io.images import read_image
 

@@ -10,6 +10,7 @@ from rich.text import Text
 from vstain_bench.io.headers import printable
 from vstain_bench.reports.definition import REPORTS, Report
 from vstain_bench.reports.presentation import MARK, Cell, Column, columns, footnotes, model_title
+from vstain_bench.reports.stain import stain_notes
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import Table
 
@@ -67,7 +68,7 @@ def draw(table: Table, console: Console, *, labels: bool = True) -> None:
     if labels:
         for label in table.labels():
             _draw(console, table, label)
-    for note in footnotes(table):
+    for note in (*footnotes(table), *stain_notes(table)):
         console.print(Text(f"• {printable(note)}"), soft_wrap=False)
 
 

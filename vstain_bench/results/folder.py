@@ -24,7 +24,8 @@ class RunFolder:
 
     ``run.json`` (who, when, where: the only volatile file), ``config.toml`` (resolved; runs again), ``results.json``
     (the table), ``tiles.parquet`` (one row per tile and metric), ``pairs.csv``, ``skipped.csv``, ``report.html``,
-    ``journal.sqlite``. A shard has ``shard.json`` and no results; ``merge`` makes them.
+    ``journal.sqlite``; ``slides.csv`` where background or stain vectors were estimated per slide. A shard has
+    ``shard.json`` and no results; ``merge`` makes them.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,6 +36,7 @@ class RunFolder:
         self.tiles = path / "tiles.parquet"
         self.pairs = path / "pairs.csv"
         self.skipped = path / "skipped.csv"
+        self.slides = path / "slides.csv"
         self.report = path / "report.html"
         self.journal = path / "journal.sqlite"
         self.shard = path / "shard.json"

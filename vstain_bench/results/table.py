@@ -50,6 +50,16 @@ class Row(FrozenModel):
         return self.model.startswith(CONTROL_PREFIX)
 
 
+class Quantity(FrozenModel):
+    """What one side is like, behind a metric: e.g. the share of strong stain behind an error of the H-score."""
+
+    owner: str = Field(description="'real', or a model")
+    metric: str = Field(description="The metric whose rows it was taken from")
+    label: str | None = Field(None, description="Only tiles of this label; null for all")
+    name: str
+    value: float
+
+
 class Protocol(FrozenModel):
     """The named list of metrics that was asked for."""
 
@@ -88,6 +98,7 @@ class Table(FrozenModel):
     models: tuple[str, ...] = Field(description="Models in the order given")
     warnings: tuple[str, ...] = Field(description="What a reader of the numbers must know")
     rows: tuple[Row, ...]
+    quantities: tuple[Quantity, ...] = Field((), description="What the two sides are like, behind the metrics")
 
     def to_json(self) -> str:
         """Return strict JSON: no NaN, no timestamp, the same bytes for the same content."""
@@ -106,6 +117,13 @@ class Table(FrozenModel):
             first.setdefault(row.metric, row)
         order = [signature.partition("|")[0] for signature in self.protocol.signatures]
         return sorted(first.values(), key=lambda row: order.index(row.metric) if row.metric in order else len(order))
+
+    def quantity(self, owner: str, metric: str, name: str, label: str | None = None) -> float | None:
+        """Return one quantity, or None."""
+        key = (owner, metric, name, label)
+        return next(
+            (each.value for each in self.quantities if (each.owner, each.metric, each.name, each.label) == key), None
+        )
 
     def row_models(self) -> list[str]:
         """Return models, then controls, each once, in the order of the table."""

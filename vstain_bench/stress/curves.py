@@ -9,7 +9,6 @@ different tiles are different numbers. How many were left out is part of the res
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -59,8 +58,9 @@ class Responses:
         return np.concatenate([[0.0], self.severities])
 
     def only(self, tiles: NDArray[np.str_]) -> "Responses":
-        """Return the same for some of the tiles, so that two curves can be compared over the same ones."""
-        kept = np.isin(self.tiles, tiles)
+        """Return the same for some of the tiles in their order, so that two curves are compared over the same ones."""
+        place = {tile: number for number, tile in enumerate(self.tiles)}
+        kept = np.array([place[tile] for tile in tiles], dtype=int)
         return replace(
             self, clean=self.clean[kept], values=self.values[kept], tiles=self.tiles[kept], groups=self.groups[kept]
         )
@@ -75,12 +75,11 @@ def responses(table: "pd.DataFrame", metric: str, perturbation: str) -> Response
         Undefined: No tile has a finite value at every severity.
     """
     chosen = table[(table["metric"] == metric) & (table["perturbation"] == perturbation)]
-    # A missing seed is a missing value: mean() of pandas would skip it.
     usable = np.isfinite(chosen["value"]) | (np.isinf(chosen["value"]) & (chosen["severity"] == 0))
-    finite = chosen.assign(value=chosen["value"].where(usable, np.nan))
-    wide = finite.pivot_table(
-        index="tile", columns="severity", values="value", aggfunc=lambda each: each.mean(skipna=False), dropna=False
-    ).sort_index(axis=1)
+    seeds = chosen.assign(value=chosen["value"].where(usable, np.nan)).groupby(["tile", "severity"])["value"]
+    # A missing seed is a missing value: mean() of pandas would skip it.
+    mean = seeds.mean().where(seeds.count() == seeds.size())
+    wide = mean.unstack("severity").sort_index(axis=1)
     if 0 not in wide.columns or len(wide.columns) < 2:
         raise Undefined(f"no values at severity 0 and above for {perturbation}")
     complete = wide.dropna()
@@ -119,31 +118,43 @@ def response_curve(answers: Responses, seed: int) -> tuple[Point, ...]:
     )
 
 
-def crossing(severities: Array, values: Array, level: float, scale: Scale = "linear") -> float:
-    """Return the severity at which a curve first reaches a level, infinity where it never does.
+def crossings(severities: Array, values: Array, levels: Array, scale: Scale = "linear") -> Array:
+    """Return the severity at which each of several curves first reaches its level, infinity where it never does.
 
-    The curve is straight between its points, over the severity or its logarithm; between 0 and the first severity it
+    A curve is straight between its points, over the severity or its logarithm; between 0 and the first severity it
     is straight over the severity itself, since 0 has no logarithm. From an infinite value (PSNR of identical tiles)
     nothing can be interpolated: the severity is the first that is as far.
 
     Args:
         severities: Ascending from 0, shape (k + 1,).
-        values: Shape (k + 1,).
-        level: What is to be reached, from the side of the first value.
+        values: One curve a row, shape (m, k + 1).
+        levels: What is to be reached, from the side of each curve's first value, shape (m,).
         scale: What is interpolated.
     """
-    side = np.sign(values - level)
-    if side[0] == 0:
-        return 0.0
-    reached = np.flatnonzero(side != side[0])
-    if not len(reached):
-        return math.inf
-    after = int(reached[0])
-    low, high = float(severities[after - 1]), float(severities[after])
-    if not math.isfinite(values[after - 1]):
-        return high
-    part = float((level - values[after - 1]) / (values[after] - values[after - 1]))
-    return float(low * (high / low) ** part) if scale == "log" and low > 0 else low + part * (high - low)
+    side = np.sign(values - levels[:, None])
+    reached = side != side[:, :1]
+    after = np.argmax(reached, axis=1)
+    rows = np.arange(len(values))
+    before = np.maximum(after - 1, 0)
+    low, high = severities[before], severities[after]
+    start, end = values[rows, before], values[rows, after]
+    finite = np.isfinite(start)
+    steep = finite & (end != start)
+    part = np.ones(len(values))
+    part[steep] = (levels[steep] - start[steep]) / (end[steep] - start[steep])
+    found: Array = low + part * (high - low)
+    if scale == "log":
+        along = low > 0
+        found[along] = low[along] * (high[along] / low[along]) ** part[along]
+    found[~finite] = high[~finite]
+    found[~reached.any(axis=1)] = np.inf
+    found[side[:, 0] == 0] = 0.0
+    return found
+
+
+def crossing(severities: Array, values: Array, level: float, scale: Scale = "linear") -> float:
+    """Return where one curve, shape (k + 1,), first reaches a level; see `crossings`."""
+    return float(crossings(severities, values[None], np.array([level]), scale)[0])
 
 
 @dataclass(frozen=True)
@@ -160,17 +171,21 @@ class Reach:
         return math.isinf(self.severity)
 
 
-def _resampled(answers: Responses, seed: int, read: Callable[[Array], float]) -> Interval | None:
-    """Return the percentile interval of what is read off the mean curve, over draws of whole groups."""
-    names, index = np.unique(answers.groups, return_inverse=True)
+def _drawn_means(columns: Array, groups: NDArray[np.str_], seed: int) -> Array | None:
+    """Return the mean of each column over draws of whole groups, (draws, c), or None with fewer than two groups."""
+    names, index = np.unique(groups, return_inverse=True)
     if len(names) < 2:
         return None
-    columns = np.column_stack([answers.clean, answers.values])
     sums = np.stack([np.bincount(index, weights=column) for column in columns.T], axis=1)
     counts = np.bincount(index)
     drawn = np.random.default_rng(seed).integers(len(names), size=(DRAWS, len(names)))
-    found = np.array([read(sums[each].sum(axis=0) / counts[each].sum()) for each in drawn])
-    tail = max(expanded_tail(len(names)), 0.5 / DRAWS)
+    means: Array = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)[:, None]
+    return means
+
+
+def _ends(found: Array, groups: NDArray[np.str_]) -> Interval:
+    """Return the percentile interval of what was read off each draw."""
+    tail = max(expanded_tail(len(np.unique(groups))), 0.5 / DRAWS)
     # Order statistics, since infinities cannot be interpolated.
     low, high = np.quantile(found, [tail, 1 - tail], method="inverted_cdf")
     return Interval(float(low), float(high), "bootstrap over groups")
@@ -193,10 +208,12 @@ def half_life(answers: Responses, floor: float, seed: int, scale: Scale = "linea
     if math.isclose(answers.mean[0], floor, rel_tol=1e-9, abs_tol=1e-12):
         raise Undefined("the clean value is the floor: there is no range to lose half of")
 
-    def read(values: Array) -> float:
-        return crossing(answers.steps, values, (float(values[0]) + floor) / 2, scale)
+    def read(means: Array) -> Array:
+        return crossings(answers.steps, means, (means[:, 0] + floor) / 2, scale)
 
-    return Reach(read(answers.mean), _resampled(answers, seed, read), float(answers.severities[-1]))
+    drawn = _drawn_means(np.column_stack([answers.clean, answers.values]), answers.groups, seed)
+    interval = None if drawn is None else _ends(read(drawn), answers.groups)
+    return Reach(float(read(answers.mean[None])[0]), interval, float(answers.severities[-1]))
 
 
 def closeness(values: Array, better: Direction, perfect: float | None) -> Array:
@@ -209,23 +226,47 @@ def closeness(values: Array, better: Direction, perfect: float | None) -> Array:
 
 
 def equivalent(
-    reference: Responses, value: float, *, better: Direction, perfect: float | None = None, scale: Scale = "linear"
-) -> float:
+    reference: Responses,
+    other: Responses,
+    severity: float,
+    seed: int,
+    *,
+    better: Direction,
+    perfect: float | None = None,
+    scale: Scale = "linear",
+) -> Reach:
     """Return the severity of a reference perturbation that costs a metric as much as another perturbation does.
 
-    0 where the other costs nothing, infinity where it costs more than the reference's largest level. A curve that
-    turns is read at the first severity that is as bad.
+    Both over the tiles that they share. 0 where the other costs nothing, infinity where it costs more than the
+    reference's largest level. A curve that turns is read at the first severity that is as bad.
 
     Args:
-        reference: The metric's answers to the reference, such as a translation in µm; see `Responses.only`.
-        value: The metric's mean under the other perturbation, over the same tiles.
+        reference: The metric's answers to the reference, such as a translation in µm.
+        other: Its answers to the other perturbation.
+        severity: Which of the other's severities.
+        seed: Of the bootstrap.
         better: The metric's direction.
         perfect: Its target, where the direction is a target.
-        scale: What is interpolated between levels.
+        scale: What is interpolated between levels of the reference.
+
+    Raises:
+        Undefined: They share no tile, or the other has no such severity.
     """
-    means = closeness(reference.mean, better, perfect)
-    level = float(closeness(np.array([value]), better, perfect)[0])
-    return 0.0 if level >= means[0] else crossing(reference.steps, means, level, scale)
+    shared = np.intersect1d(reference.tiles, other.tiles)
+    if not len(shared) or severity not in other.severities:
+        raise Undefined(f"no tile has answers to both at {severity:g}")
+    own, told = reference.only(shared), other.only(shared)
+    cost = told.values[:, list(told.severities).index(severity)]
+    columns = np.column_stack([own.clean, own.values, cost])
+
+    def read(means: Array) -> Array:
+        turned = closeness(means, better, perfect)
+        found = crossings(own.steps, turned[:, :-1], turned[:, -1], scale)
+        return np.where(turned[:, -1] >= turned[:, 0], 0.0, found)
+
+    drawn = _drawn_means(columns, own.groups, seed)
+    interval = None if drawn is None else _ends(read(drawn), own.groups)
+    return Reach(float(read(columns.mean(axis=0)[None])[0]), interval, float(own.severities[-1]))
 
 
 @dataclass(frozen=True)
@@ -251,88 +292,3 @@ def monotonicity(answers: Responses, seed: int, *, better: Direction, perfect: f
     spearman = float(stats.spearmanr(answers.steps, mean).statistic) if np.ptp(mean) > 0 else math.nan
     share = (0.5 + 0.5 * np.sign(np.diff(loss, axis=1))).mean(axis=1)
     return Monotonicity(spearman, float(share.mean()), bootstrap_mean(share, answers.groups, seed))
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A share of pairs in [0, 1] with its interval over groups, and the tiles and pairs that it rests on."""
-
-    value: float
-    interval: Interval | None
-    tiles: int
-    pairs: int
-
-
-def _rate(outcome: Array, groups: NDArray[np.str_], seed: int) -> Rate:
-    """Return the mean over tiles of each tile's mean outcome, shape (n, pairs), NaN for a pair without one."""
-    counted = np.isfinite(outcome)
-    present = counted.any(axis=1)
-    if not present.any():
-        raise Undefined("no pair can be compared")
-    each = np.where(counted, outcome, 0).sum(axis=1)[present] / counted.sum(axis=1)[present]
-    return Rate(float(each.mean()), bootstrap_mean(each, groups[present], seed), int(present.sum()), int(counted.sum()))
-
-
-def ordering_rate(
-    right: Array,
-    wrong: Array,
-    groups: NDArray[np.str_],
-    seed: int,
-    *,
-    better: Direction,
-    perfect: float | None = None,
-) -> Rate:
-    """Return how often a right tile that is displaced outranks a wrong one that is aligned; a tie counts half.
-
-    Every right value of a tile meets every wrong value of the same tile; tiles count alike.
-
-    Args:
-        right: Values under misalignment, shape (n, r): r displacements and seeds; NaN where there is none.
-        wrong: Values under a defect, shape (n, w).
-        groups: The group of each tile, shape (n,).
-        seed: Of the bootstrap.
-        better: The metric's direction.
-        perfect: Its target, where the direction is a target.
-    """
-    upper, lower = (closeness(np.asarray(each, dtype=float), better, perfect) for each in (right, wrong))
-    upper, lower = upper[:, :, None], lower[:, None, :]
-    wins = np.where(upper > lower, 1.0, np.where(upper == lower, 0.5, 0.0))
-    wins[np.isnan(upper) | np.isnan(lower)] = np.nan
-    return _rate(wins.reshape(len(wins), -1), groups, seed)
-
-
-def rank_flip_rate(
-    clean: Array,
-    displaced: Array,
-    groups: NDArray[np.str_],
-    seed: int,
-    *,
-    better: Direction,
-    perfect: float | None = None,
-) -> Rate:
-    """Return how often two models change places on a tile when both are displaced alike.
-
-    Pairs that tie when clean have no order to lose and are left out; a tie after displacement counts half.
-
-    Args:
-        clean: Values of the models, shape (m, n).
-        displaced: The same under displacement, shape (m, n), or (m, n, s) for several.
-        groups: The group of each tile, shape (n,).
-        seed: Of the bootstrap.
-        better: The metric's direction.
-        perfect: Its target, where the direction is a target.
-    """
-    before = closeness(np.asarray(clean, dtype=float), better, perfect)[:, :, None]
-    after = closeness(np.asarray(displaced, dtype=float), better, perfect)
-    after = after[:, :, None] if after.ndim == 2 else after
-    first, second = np.triu_indices(len(before), k=1)
-    order, now = _order(before[first], before[second]), _order(after[first], after[second])
-    flips = np.where((order == 0) | np.isnan(order) | np.isnan(now), np.nan, (1 - order * now) / 2)
-    return _rate(np.moveaxis(flips, 1, 0).reshape(flips.shape[1], -1), groups, seed)
-
-
-def _order(first: Array, second: Array) -> Array:
-    """Return 1, 0 or -1 as the first is above, level with or below the second; NaN where one is missing."""
-    order = (first > second).astype(float) - (first < second)
-    order[np.isnan(first) | np.isnan(second)] = np.nan
-    return order

@@ -11,20 +11,21 @@ import numpy as np
 import pandas as pd
 
 from vstain_bench.controls import CONTROLS, PARTNER, choose_partners
-from vstain_bench.errors import UsageError
+from vstain_bench.errors import Undefined, UsageError
 from vstain_bench.journal import Journal
 from vstain_bench.registry import nearest
-from vstain_bench.score import Output, Plan, control_output
+from vstain_bench.score import Make, Output, Plan, control_output
 from vstain_bench.stats.intervals import seed_of
-from vstain_bench.stress.definition import PERTURBATIONS, Perturbation, PerturbationContext
+from vstain_bench.stress.definition import PERTURBATIONS, PerturbationContext, untouched
+from vstain_bench.stress.findings import PerturbedSide
 from vstain_bench.types import Images, Metric, Tile, View
 
 CLEAN = "clean"
 """Name of the real tile against itself."""
 COLLAPSED = "collapsed"
 """Owner of the one real tile that a collapsed model would give for every tile."""
-UNCHANGED = "mae"
-"""The metric whose value of 0 shows that a perturbation could not be done on a tile."""
+REAL = ""
+"""The model of answers of the real tile against itself."""
 
 
 @dataclass(frozen=True, order=True)
@@ -66,74 +67,121 @@ def plan_sweep(
     conditions: Sequence[Condition],
     *,
     seed: int,
+    side: PerturbedSide = "generated",
+    models: tuple[str, ...] = (),
 ) -> Plan:
-    """Return the pass that scores real tiles, their perturbed copies and the controls, on every tile."""
+    """Return the pass that scores real tiles, their perturbed copies and the controls, on every tile.
+
+    Args:
+        tiles: All tiles.
+        sizes: Width and height of each in px.
+        metrics: What observes them.
+        conditions: What is done to them.
+        seed: Of partners.
+        side: Which side is perturbed: the copy that stands for a model's output, the real tile it is compared with,
+            both alike, or the H&E.
+        models: Whose outputs are displaced as well, to see whether they change places.
+    """
     partners = choose_partners(tiles, dict(sizes), seed)
     single = min(tiles, key=lambda tile: seed_of(COLLAPSED, seed, tile.id))
     alike = {tile.id: single for tile in tiles if sizes[tile.id] == sizes[single.id]}
     owners = {"real", *(["source"] if tiles[0].source else []), *([PARTNER] if partners else [])}
     controls = [CONTROLS[name] for name in CONTROLS if CONTROLS[name].needs in owners]
+    moved = [condition for condition in conditions if PERTURBATIONS[condition.perturbation].kind == "misalignment"]
     return Plan(
         tiles=tuple(tiles),
         sizes=sizes,
         metrics=metrics,
         outputs=(
             Output(CLEAN, lambda views: views["real"].images),
-            *(_perturbed(condition) for condition in conditions),
+            *(_perturbed(condition, side) for condition in conditions),
             *(control_output(control) for control in controls),
+            *(_of_model(model, None) for model in models),
+            *(_of_model(model, condition) for model in models for condition in moved),
         ),
         subset=frozenset(tile.id for tile in tiles if tile.id in alike and (tile.id in partners or not partners)),
         companions={PARTNER: partners, COLLAPSED: alike},
     )
 
 
-def _perturbed(condition: Condition) -> Output:
+def _changed(condition: Condition, owner: str) -> Make:
+    """Return what makes the images of one owner under a condition; undefined where it cannot be done."""
     perturbation = PERTURBATIONS[condition.perturbation]
 
     def make(views: Mapping[str, View]) -> Images:
-        real = views["real"]
+        own = views[owner]
         partner = views.get(COLLAPSED if perturbation.name == "mode_collapse" else PARTNER)
         context = PerturbationContext(
             severity=condition.severity,
             seed=condition.seed,
-            ids=real.ids,
-            mpp=real.mpp,
+            ids=own.ids,
+            mpp=own.mpp,
             partner=partner.images if partner else None,
         )
-        return perturbation.apply(real.images, context)
+        changed = perturbation.apply(own.images, context)
+        if all(untouched(own.images, changed)):
+            raise Undefined(f"{perturbation.name} cannot be done on this tile")
+        return changed
 
-    return Output(condition.name, make)
+    return make
+
+
+def _perturbed(condition: Condition, side: PerturbedSide) -> Output:
+    plain: Make = lambda views: views["real"].images  # noqa: E731 - a constant, as the other makers are
+    change = _changed(condition, "source" if side == "source" else "real")
+    if side == "generated":
+        return Output(condition.name, change)
+    if side == "both":
+        return Output(condition.name, change, {"real": change})
+    return Output(condition.name, plain, {side: change})
+
+
+def _of_model(model: str, condition: Condition | None) -> Output:
+    name = _name_of(model, condition)
+    return Output(name, _changed(condition, model) if condition else lambda views: views[model].images)
+
+
+def _name_of(model: str, condition: Condition | None) -> str:
+    return f"{model}|{condition.name if condition else CLEAN}"
 
 
 def read_answers(
-    journal: Journal, metrics: Sequence[Metric], conditions: Sequence[Condition], tiles: Mapping[str, Tile]
+    journal: Journal,
+    metrics: Sequence[Metric],
+    conditions: Sequence[Condition],
+    tiles: Mapping[str, Tile],
+    models: tuple[str, ...] = (),
 ) -> pd.DataFrame:
     """Return the answer of every metric with values per tile to every condition, as one long table.
 
-    Columns: metric, perturbation, severity, seed, tile, group, value. The real tile against itself has the
-    perturbation ``clean`` and severity 0; controls have their name and severity 0. Tiles on which a perturbation could
-    not be done are left out of it, and so are tiles without a value.
+    Columns: metric, model, perturbation, severity, seed, tile, group, value. The real tile against itself has the
+    empty model, the perturbation ``clean`` and severity 0; controls have their name and severity 0. Tiles on which a
+    perturbation could not be done are left out of it, and so are tiles without a value.
     """
+    clean = Condition(CLEAN, 0.0, 0)
     controls = [Condition(CONTROLS[name].model, 0.0, 0) for name in CONTROLS]
-    names = {CLEAN: Condition(CLEAN, 0.0, 0)}
-    names |= {condition.name: condition for condition in conditions}
-    names |= {control.perturbation: control for control in controls}
-    unchanged = _unchanged(journal, metrics, [condition.name for condition in conditions])
+    names = {CLEAN: (REAL, clean)}
+    names |= {condition.name: (REAL, condition) for condition in conditions}
+    names |= {control.perturbation: (REAL, control) for control in controls}
+    for model in models:
+        names |= {_name_of(model, None): (model, clean)}
+        names |= {_name_of(model, condition): (model, condition) for condition in conditions}
     frames = []
     for metric in metrics:
         if metric.values is None:
             continue
-        for name, condition in names.items():
+        for name, (model, condition) in names.items():
             ids, rows = journal.rows(name, metric.rows)
-            if not ids:
-                continue
+            if not ids or np.isnan(rows).all():
+                continue  # it could be done on no tile
             values = metric.values(rows)
-            kept = ~np.isnan(values) & np.array([(name, tile) not in unchanged for tile in ids], dtype=bool)
+            kept = ~np.isnan(values)
             chosen = [tile for tile, keep in zip(ids, kept, strict=True) if keep]
             frames.append(
                 pd.DataFrame(
                     {
                         "metric": metric.name,
+                        "model": model,
                         "perturbation": condition.perturbation,
                         "severity": condition.severity,
                         "seed": condition.seed,
@@ -143,19 +191,5 @@ def read_answers(
                     }
                 )
             )
-    columns = ["metric", "perturbation", "severity", "seed", "tile", "group", "value"]
+    columns = ["metric", "model", "perturbation", "severity", "seed", "tile", "group", "value"]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
-
-
-def _unchanged(journal: Journal, metrics: Sequence[Metric], names: Sequence[str]) -> set[tuple[str, str]]:
-    watch = next(metric for metric in metrics if metric.name == UNCHANGED)
-    found = set()
-    for name in names:
-        ids, rows = journal.rows(name, watch.rows)
-        found |= {(name, tile) for tile, row in zip(ids, rows[:, 0], strict=True) if row == 0}
-    return found
-
-
-def kinds(conditions: Sequence[Condition]) -> dict[str, Perturbation]:
-    """Return the perturbations that occur among conditions."""
-    return {condition.perturbation: PERTURBATIONS[condition.perturbation] for condition in conditions}

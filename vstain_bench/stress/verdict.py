@@ -1,26 +1,29 @@
 """What a sweep says of each metric: does it forgive a right tile elsewhere, and does it notice a wrong one?"""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from vstain_bench.errors import Undefined
 from vstain_bench.stats.intervals import seed_of
-from vstain_bench.stress.curves import (
-    Rate,
-    Responses,
-    closeness,
-    equivalent,
-    half_life,
-    monotonicity,
-    ordering_rate,
-    responses,
-)
+from vstain_bench.stress.curves import Responses, closeness, equivalent, half_life, monotonicity, responses
 from vstain_bench.stress.definition import PERTURBATIONS
-from vstain_bench.stress.sweep import CLEAN
+from vstain_bench.stress.findings import (
+    Equivalent,
+    Estimate,
+    Flips,
+    HalfLife,
+    Monotone,
+    Ordering,
+    Verdict,
+    estimate,
+    estimate_of,
+    finite,
+)
+from vstain_bench.stress.rates import ordering_rate, rank_flip_rate
+from vstain_bench.stress.sweep import CLEAN, REAL
 from vstain_bench.types import Metric
 
 DISPLACEMENT = "translation"
@@ -40,65 +43,39 @@ WRONG: dict[str, tuple[float, ...]] = {
 FLOORS = ("control:mean-colour", "control:other-real", "control:source-copy")
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """One metric's answers in a row.
-
-    Attributes:
-        metric: Its name.
-        clean: Mean of the real tile against itself; None where it is infinite.
-        floor: Mean of its best trivial output: one colour, another patient's tile, or the H&E copied.
-        ordering: By displacement in µm, how often the displaced right tile outranks an aligned wrong one.
-        by_defect: The same at the first displacement, by defect and severity.
-        half_life_um: Displacement at which half of the range from clean to floor is lost; None where it never is.
-        erased_um: Displacement that costs as much as erasing all DAB; None where none does.
-        monotone: Share of steps from one level of a defect to the next that make the metric worse, mean over defects.
-        notes: What could not be said, and why.
-    """
-
-    metric: str
-    clean: float | None
-    floor: float | None
-    ordering: dict[float, Rate]
-    by_defect: dict[str, float]
-    half_life_um: float | None
-    erased_um: float | None
-    monotone: float | None
-    notes: tuple[str, ...]
-
-
 def judge(answers: pd.DataFrame, metric: Metric, *, displacements: Sequence[float], seed: int) -> Verdict:
     """Return what the answers (`sweep.read_answers`) say of one metric."""
     own = answers[answers["metric"] == metric.name]
-    clean = own[own["perturbation"] == CLEAN]["value"]
+    real = own[own["model"] == REAL]
     notes: list[str] = []
-    floor = _floor(own, metric)
-    by_name = {name: answers_to(own, name, notes) for name in sorted(set(own["perturbation"]) & set(PERTURBATIONS))}
-    shifts = by_name.get(DISPLACEMENT)
-    ordering, by_defect = _ordering(own, metric, displacements, seed, notes)
+    floor, floor_of = _floor(real, metric)
+    names = sorted(set(real["perturbation"]) & set(PERTURBATIONS))
+    by_name = {name: found for name in names if (found := answers_to(real, name, notes)) is not None}
+    clean = real[real["perturbation"] == CLEAN]["value"]
     return Verdict(
         metric=metric.name,
-        clean=_finite(float(clean.mean())) if len(clean) else None,
+        signature=metric.signature,
+        better=metric.better,
+        unit=metric.unit,
+        clean=finite(float(clean.mean())) if len(clean) else None,
         floor=floor,
-        ordering=ordering,
-        by_defect=by_defect,
-        half_life_um=_half_life(shifts, floor, seed, notes),
-        erased_um=_erased(by_name, metric),
+        floor_of=floor_of,
+        ordering=_ordering(real, metric, displacements, seed, notes),
+        half_lives=_half_lives(by_name, floor, seed),
+        equivalents=_equivalents(by_name, metric, seed),
         monotone=_monotone(by_name, metric, seed),
+        flips=_flips(own[own["model"] != REAL], metric, seed),
         notes=tuple(dict.fromkeys(notes)),
     )
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _floor(own: pd.DataFrame, metric: Metric) -> float | None:
-    means = own[own["perturbation"].isin(FLOORS)].groupby("perturbation")["value"].mean().to_numpy(dtype=float)
+def _floor(real: pd.DataFrame, metric: Metric) -> tuple[float | None, str | None]:
+    means = real[real["perturbation"].isin(FLOORS)].groupby("perturbation")["value"].mean()
     means = means[np.isfinite(means)]
     if not len(means):
-        return None
-    return float(means[int(np.argmax(closeness(means, metric.better, metric.perfect)))])
+        return None, None
+    best = int(np.argmax(closeness(means.to_numpy(dtype=float), metric.better, metric.perfect)))
+    return float(means.iloc[best]), str(means.index[best])
 
 
 def answers_to(own: pd.DataFrame, name: str, notes: list[str] | None = None) -> Responses | None:
@@ -119,31 +96,62 @@ def answers_to(own: pd.DataFrame, name: str, notes: list[str] | None = None) -> 
     return found
 
 
-def _half_life(shifts: Responses | None, floor: float | None, seed: int, notes: list[str]) -> float | None:
-    if shifts is None or floor is None:
-        return None
-    try:
-        return _finite(half_life(shifts, floor, seed, "log").severity)
-    except Undefined as reason:
-        notes.append(f"half-life: {reason}")
-        return None
+def scale_of(name: str) -> str:
+    """Return how levels of a perturbation are interpolated: over the logarithm where they double."""
+    return "log" if PERTURBATIONS[name].unit in ("µm", "degrees") else "linear"
 
 
-def _erased(by_name: dict[str, Responses | None], metric: Metric) -> float | None:
-    shifts, erased = by_name.get(DISPLACEMENT), by_name.get(ERASED[0])
-    if shifts is None or erased is None or ERASED[1] not in erased.severities:
-        return None
-    value = float(erased.values[:, list(erased.severities).index(ERASED[1])].mean())
-    return _finite(equivalent(shifts, value, better=metric.better, perfect=metric.perfect, scale="log"))
+def _half_lives(by_name: Mapping[str, Responses], floor: float | None, seed: int) -> tuple[HalfLife, ...]:
+    found = []
+    for name, answers in by_name.items():
+        severity, reason = Estimate(value=None), "there is no floor"
+        try:
+            if floor is not None:
+                reach = half_life(answers, floor, seed, "log" if scale_of(name) == "log" else "linear")
+                severity, reason = estimate_of(reach), "half is never lost within the levels" if reach.beyond else ""
+        except Undefined as fault:
+            reason = str(fault)
+        unit, largest = PERTURBATIONS[name].unit, float(answers.severities[-1])
+        found.append(HalfLife(perturbation=name, unit=unit, severity=severity, largest=largest, reason=reason))
+    return tuple(found)
 
 
-def _monotone(by_name: dict[str, Responses | None], metric: Metric, seed: int) -> float | None:
-    shares = [
-        monotonicity(found, seed, better=metric.better, perfect=metric.perfect).steps
-        for name, found in by_name.items()
-        if found is not None and PERTURBATIONS[name].kind == "defect" and np.isfinite(found.mean[1:]).all()
-    ]
-    return float(np.mean(shares)) if shares else None
+def _equivalents(by_name: Mapping[str, Responses], metric: Metric, seed: int) -> tuple[Equivalent, ...]:
+    shifts = by_name.get(DISPLACEMENT)
+    found: list[Equivalent] = []
+    if shifts is None:
+        return ()
+    for name, answers in by_name.items():
+        if PERTURBATIONS[name].kind == "misalignment":
+            continue
+        for severity in answers.severities:
+            try:
+                reach = equivalent(
+                    shifts, answers, severity, seed, better=metric.better, perfect=metric.perfect, scale="log"
+                )
+            except Undefined:
+                continue  # the perturbation could be done on no tile that was displaced
+            found.append(
+                Equivalent(
+                    perturbation=name,
+                    severity=float(severity),
+                    unit=PERTURBATIONS[name].unit,
+                    shift_um=estimate_of(reach),
+                    largest_um=reach.largest,
+                )
+            )
+    return tuple(found)
+
+
+def _monotone(by_name: Mapping[str, Responses], metric: Metric, seed: int) -> tuple[Monotone, ...]:
+    found = []
+    for name, answers in by_name.items():
+        if PERTURBATIONS[name].kind != "defect" or not np.isfinite(answers.mean[1:]).all():
+            continue
+        told = monotonicity(answers, seed, better=metric.better, perfect=metric.perfect)
+        spearman = None if math.isnan(told.spearman) else told.spearman
+        found.append(Monotone(perturbation=name, share=estimate(told.steps, told.interval), spearman=spearman))
+    return tuple(found)
 
 
 def _at(own: pd.DataFrame, name: str, severity: float) -> pd.Series:
@@ -154,31 +162,75 @@ def _at(own: pd.DataFrame, name: str, severity: float) -> pd.Series:
 
 def _ordering(
     own: pd.DataFrame, metric: Metric, displacements: Sequence[float], seed: int, notes: list[str]
-) -> tuple[dict[float, Rate], dict[str, float]]:
-    wrong = {f"{name} {severity:g}": _at(own, name, severity) for name, levels in WRONG.items() for severity in levels}
-    wrong = {name: values for name, values in wrong.items() if len(values)}
+) -> tuple[Ordering, ...]:
+    wrong = {(name, severity): _at(own, name, severity) for name, levels in WRONG.items() for severity in levels}
+    wrong = {defect: values for defect, values in wrong.items() if len(values)}
     group_of = own.drop_duplicates("tile").set_index("tile")["group"]
-    rates: dict[float, Rate] = {}
-    by_defect: dict[str, float] = {}
+    rates = []
     for displacement in displacements:
-        right = {name: _at(own, name, displacement) for name in DISPLACED}
-        right = {name: values for name, values in right.items() if len(values)}
+        right = {name: values for name in DISPLACED if len(values := _at(own, name, displacement))}
         if not right or not wrong:
             continue
         upper, lower = pd.DataFrame(right).align(pd.DataFrame(wrong), axis=0, join="outer")
         groups = group_of[upper.index].to_numpy().astype(str)
         draws = seed_of("ordering", seed, metric.name, displacement)
-        better, perfect = metric.better, metric.perfect
-        try:
-            rates[displacement] = ordering_rate(
-                upper.to_numpy(), lower.to_numpy(), groups, draws, better=better, perfect=perfect
+        for defect in (None, *wrong):
+            chosen = lower if defect is None else lower[[defect]]
+            name, severity = defect or (None, None)
+            try:
+                rate = ordering_rate(
+                    upper.to_numpy(), chosen.to_numpy(), groups, draws, better=metric.better, perfect=metric.perfect
+                )
+            except Undefined as reason:
+                notes.append(f"ordering at {displacement:g} µm{f', {name}' if name else ''}: {reason}")
+                continue
+            rates.append(
+                Ordering(
+                    displacement_um=displacement,
+                    defect=name,
+                    severity=severity,
+                    rate=estimate_of(rate),
+                    tiles=rate.tiles,
+                    pairs=rate.pairs,
+                )
             )
-            if not by_defect:
-                for name in lower.columns:
-                    one = lower[[name]].to_numpy()
-                    by_defect[name] = ordering_rate(
-                        upper.to_numpy(), one, groups, draws, better=better, perfect=perfect
-                    ).value
-        except Undefined as reason:
-            notes.append(f"ordering at {displacement:g} µm: {reason}")
-    return rates, by_defect
+    return tuple(rates)
+
+
+def _flips(models: pd.DataFrame, metric: Metric, seed: int) -> tuple[Flips, ...]:
+    """Return how often models change places, from the answers of two models or more."""
+    names = sorted(set(models["model"]))
+    if len(names) < 2:
+        return ()
+    tiles = sorted(set(models["tile"]))
+
+    def grid(part: pd.DataFrame) -> np.ndarray:
+        """Return values by model and tile, shape (m, n); NaN where there is none."""
+        wide = part.pivot_table(index="model", columns="tile", values="value")
+        return wide.reindex(index=names, columns=tiles).to_numpy(dtype=float)
+
+    clean = grid(models[models["perturbation"] == CLEAN])
+    group_of = models.drop_duplicates("tile").set_index("tile")["group"]
+    groups = group_of[tiles].to_numpy().astype(str)
+    found = []
+    for name in sorted(set(models["perturbation"]) & set(PERTURBATIONS)):
+        own = models[models["perturbation"] == name]
+        for severity in sorted(set(own["severity"])):
+            part = own[own["severity"] == severity]
+            cube = np.stack([grid(part[part["seed"] == seed_]) for seed_ in sorted(set(part["seed"]))], axis=2)
+            draws = seed_of("flips", seed, metric.name, name, severity)
+            try:
+                rate = rank_flip_rate(clean, cube, groups, draws, better=metric.better, perfect=metric.perfect)
+            except Undefined:
+                continue  # all models tie on every tile
+            found.append(
+                Flips(
+                    perturbation=name,
+                    severity=float(severity),
+                    unit=PERTURBATIONS[name].unit,
+                    rate=estimate_of(rate),
+                    tiles=rate.tiles,
+                    pairs=rate.pairs,
+                )
+            )
+    return tuple(found)

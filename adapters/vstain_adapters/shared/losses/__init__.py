@@ -1,0 +1,1 @@
+"""Losses: one file each, a pure function of images, logits or features."""
