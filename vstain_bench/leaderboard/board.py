@@ -5,6 +5,7 @@ It is what every format prints, and what leaderboard.json holds.
 
 import json
 from collections.abc import Iterator
+from typing import Literal
 
 from pydantic import Field
 
@@ -19,7 +20,10 @@ class Place(FrozenModel):
     """Where a model stands on one metric among the models of its section."""
 
     rank: int = Field(description="Rank of its value; equal values share the better rank")
-    place: int = Field(description="1 + the models that are better and told apart from it: shared by those that are not")
+    place: int = Field(
+        description="1 + the models that are better and told apart from it: shared by those that are not"
+    )
+    shared: bool = Field(description="Whether another model has the same place")
     low: int = Field(description="Lower end of the 95 % interval of its rank over draws of patients")
     high: int = Field(description="Upper end")
     of: int = Field(description="Models that are ranked")
@@ -40,13 +44,15 @@ class Entrant(FrozenModel):
 
 
 class Head(FrozenModel):
-    """One metric of a section: its definition, and why nothing is ranked on it, or an empty text."""
+    """One metric of a section: its definition, and what could not be ranked on it."""
 
     metric: str
     signature: str
     unit: str
-    better: str
-    unranked: str = ""
+    better: Literal["higher", "lower", "target"]
+    perfect: float | None = Field(None, description="The ceiling: the number of identical sides, where it is known")
+    unranked: str = Field("", description="Why no model is ranked on it, or an empty text")
+    notes: tuple[str, ...] = Field((), description="Models that have no rank, and why")
 
 
 class ControlRows(FrozenModel):
@@ -57,27 +63,33 @@ class ControlRows(FrozenModel):
 
 
 class Section(FrozenModel):
-    """Runs whose numbers compare: the same tiles and the same definitions. Ranks never leave a section."""
+    """Runs whose numbers compare: the same tiles and the same definitions. Ranks never leave a section.
+
+    Entrants stand in the order of ``leading``, a metric that the protocol calls primary, or else the first that ranks.
+    """
 
     runs: tuple[str, ...]
     inputs: Inputs
+    leading: str = ""
+    warnings: tuple[str, ...] = Field((), description="What a reader of the numbers must know")
     heads: tuple[Head, ...]
     entrants: tuple[Entrant, ...]
     controls: tuple[ControlRows, ...]
-    notes: tuple[str, ...] = ()
+    apart: tuple[str, ...] = Field((), description="Why it is not ranked with the sections before it")
 
     def head(self, metric: str) -> Head | None:
         """Return the head of a metric, or None."""
         return next((head for head in self.heads if head.metric == metric), None)
 
     def metric_rows(self, metric: str, label: str | None = None) -> list[Row]:
-        """Return the models' rows of one metric and label."""
-        found = [entrant.find(metric, label) for entrant in self.entrants]
+        """Return the rows of one metric and label, of models and controls."""
+        everyone = (*self.entrants, *(entrant for each in self.controls for entrant in each.entrants))
+        found = [entrant.find(metric, label) for entrant in everyone]
         return [row for row in found if row is not None]
 
 
 class Board(FrozenModel):
-    """One protocol: sections of measured rows, and the keys of published tables that it computes."""
+    """One protocol: its sections of measured rows."""
 
     protocol: str
     sections: tuple[Section, ...]
@@ -105,21 +117,19 @@ class Leaderboard(FrozenModel):
     boards: tuple[Board, ...]
     published: tuple[Published, ...]
     trust: Trust | None = None
-    notes: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Return strict JSON: no time, no path, the same bytes for the same content."""
         return json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
-    def tables(self) -> Iterator[tuple[Published, PublishedTable]]:
-        """Yield every published table with the data set that it belongs to."""
-        for published in self.published:
-            for table in published.table:
-                yield published, table
-
     def tables_of(self, board: Board) -> Iterator[tuple[Published, PublishedTable]]:
         """Yield the published tables whose columns a board's protocol computes."""
-        return ((published, table) for published, table in self.tables() if table.protocol == board.protocol)
+        return (
+            (published, table)
+            for published in self.published
+            for table in published.table
+            if table.protocol == board.protocol
+        )
 
     def entrants(self) -> Iterator[tuple[Board, Section, Entrant]]:
         """Yield every model with where it stands; controls are not among them."""

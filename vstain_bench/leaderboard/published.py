@@ -59,7 +59,8 @@ class Source(FrozenModel):
     def citation(self) -> str:
         """Authors, title, venue and identifiers in one line."""
         identifiers = [f"doi:{self.doi}" if self.doi else "", f"arXiv:{self.arxiv}" if self.arxiv else "", self.code]
-        return f"{self.authors}. {self.title}. {self.venue}. {', '.join(filter(None, identifiers))}".strip().rstrip(".")
+        authors = "" if self.authors == "not known" else self.authors
+        return ". ".join(filter(None, (authors, self.title, self.venue, ", ".join(filter(None, identifiers)))))
 
 
 class PublishedColumn(FrozenModel):

@@ -1,21 +1,22 @@
-"""What a stress sweep says of a metric, to stand beside its column: ``stress.json`` of ``vstain-bench stress``."""
+"""What a stress sweep says of a metric, to stand beside its column: the findings of ``vstain-bench stress``."""
 
-import json
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from vstain_bench.errors import UsageError
 from vstain_bench.results.table import FrozenModel
+from vstain_bench.stress.findings import Estimate, Findings, Verdict, read_findings
+from vstain_bench.stress.folder import StressFolder
+
+DISPLACEMENT = "translation"
+ERASED = ("dab_loss", 100.0)
 
 
 class Ordering(FrozenModel):
     """How often a right tile that is displaced outranks a wrong one that is aligned."""
 
     displacement_um: float
-    rate: float
-    low: float | None = None
-    high: float | None = None
+    rate: Estimate
 
 
 class TrustFigures(FrozenModel):
@@ -26,7 +27,11 @@ class TrustFigures(FrozenModel):
     ordering: tuple[Ordering, ...]
     half_life_um: float | None = Field(None, description="Displacement that costs half of the way to the best control")
     erased_um: float | None = Field(None, description="Displacement that costs as much as erasing all DAB")
-    monotone: float | None = Field(None, description="Share of steps to a larger defect that the metric calls worse")
+    worse_if_more: float | None = Field(None, description="Share of steps to a larger defect that it calls worse")
+
+    def rate(self, displacement_um: float) -> Estimate | None:
+        """Return the ordering rate at one displacement, or None."""
+        return next((each.rate for each in self.ordering if each.displacement_um == displacement_um), None)
 
 
 class Trust(FrozenModel):
@@ -36,62 +41,45 @@ class Trust(FrozenModel):
     groups: int | None
     figures: tuple[TrustFigures, ...]
 
+    @property
+    def displacements(self) -> tuple[float, ...]:
+        """The displacements in µm at which right and wrong tiles were compared."""
+        return tuple(sorted({each.displacement_um for figures in self.figures for each in figures.ordering}))
+
     def of(self, signature: str) -> TrustFigures | None:
         """Return the figures of exactly this definition, or None."""
         return next((each for each in self.figures if each.signature == signature), None)
 
 
-class _Verdict(BaseModel):
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
-
-    metric: str
-    ordering: tuple[dict[str, float | int | None], ...]
-    half_life_um: float | None = None
-    erased_um: float | None = None
-    monotone: float | None = None
-
-
-class _Sweep(BaseModel):
-    """What is read of stress.json; whatever else it holds is no matter here."""
-
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
-
-    tiles: int
-    groups: int | None
-    signatures: dict[str, str]
-    verdicts: tuple[_Verdict, ...]
-
-
-def read_trust(folder: Path) -> Trust:
-    """Return the figures of a sweep from its folder, or from a stress.json.
+def read_trust(path: Path) -> Trust:
+    """Return the figures of a sweep from its folder, or from its stress.json.
 
     Raises:
-        UsageError: there is none, or it cannot be read.
+        UsageError: the folder holds no finished sweep.
+        InputError: stress.json cannot be understood.
     """
-    path = folder / "stress.json" if folder.is_dir() else folder
-    try:
-        sweep = _Sweep.model_validate(json.loads(path.read_text(encoding="utf-8")))
-        figures = tuple(_figures(sweep, verdict) for verdict in sweep.verdicts)
-    except (OSError, ValueError, KeyError) as fault:
-        told = fault.errors()[0]["msg"] if isinstance(fault, ValidationError) else str(fault)
-        raise UsageError(
-            where=f"--trust {folder}",
-            found=f"no stress.json that can be read ({told})",
-            expected="the folder of a sweep, as written by 'vstain-bench stress --out DIR'",
-        ) from fault
-    return Trust(tiles=sweep.tiles, groups=sweep.groups, figures=figures)
+    findings = read_findings(path.read_text("utf-8"), str(path)) if path.is_file() else StressFolder(path).read()
+    return trust_of(findings)
 
 
-def _figures(sweep: _Sweep, verdict: _Verdict) -> TrustFigures:
-    known = Ordering.model_fields
+def trust_of(findings: Findings) -> Trust:
+    """Return what of a sweep stands beside a metric's column."""
+    return Trust(
+        tiles=findings.tiles, groups=findings.groups, figures=tuple(_figures(each) for each in findings.verdicts)
+    )
+
+
+def _figures(verdict: Verdict) -> TrustFigures:
+    half, erased = verdict.half_life(DISPLACEMENT), verdict.equivalent(*ERASED)
     return TrustFigures(
         metric=verdict.metric,
-        signature=sweep.signatures[verdict.metric],
+        signature=verdict.signature,
         ordering=tuple(
-            Ordering.model_validate({key: value for key, value in each.items() if key in known})
+            Ordering(displacement_um=each.displacement_um, rate=each.rate)
             for each in verdict.ordering
+            if each.defect is None
         ),
-        half_life_um=verdict.half_life_um,
-        erased_um=verdict.erased_um,
-        monotone=verdict.monotone,
+        half_life_um=half.severity.value if half else None,
+        erased_um=erased.shift_um.value if erased else None,
+        worse_if_more=verdict.worse_if_more,
     )
