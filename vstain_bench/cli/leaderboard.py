@@ -26,7 +26,7 @@ app = typer.Typer(cls=_Group, help="Rank runs where they compare, beside publish
 @app.command(DEFAULT)
 def show(
     runs: Annotated[
-        list[Path] | None, typer.Argument(metavar="[RUN]...", help="Run folders, or results.json files alone.")
+        list[Path] | None, typer.Argument(metavar="[RUN...]", help="Run folders, or results.json files alone.")
     ] = None,
     published: Annotated[
         list[str] | None,
