@@ -18,22 +18,19 @@ Kind = Literal["measured", "control", "ceiling", "published"]
 class Cell:
     """One number as shown; empty texts where there is none.
 
-    ``place`` is ``1`` or ``1=`` (shared), ``ranks`` the interval of its rank, ``number`` what sorts, ``marked`` that a
-    control is as good or better, ``note`` why there is no number or what is doubtful about it.
+    ``place`` is ``1`` or ``1=`` (shared), ``ranks`` the interval of its rank, ``first`` that it has the first place and
+    others do not, ``number`` what sorts, ``marked`` that a control is as good or better, ``note`` why there is no number
+    or what is doubtful about it.
     """
 
     text: str = "–"
     spread: str = ""
     place: str = ""
     ranks: str = ""
+    first: bool = False
     number: float | None = None
     marked: bool = False
     note: str = ""
-
-    @property
-    def first(self) -> bool:
-        """Whether nothing stands before it."""
-        return self.place in ("1", "1=")
 
     @property
     def standing(self) -> str:
@@ -82,10 +79,13 @@ def make_grid(leaderboard: Leaderboard, board: Board, section: Section, label: s
     printed = {column.metric for published, table in tables for column in published.columns_of(table)}
     heads = tuple(head for head in section.heads if head.metric in valued | printed)
 
+    leading = {metric for metric in rows if not _all_first(section, metric)}
+
     def line(entrant: Entrant, model: bool) -> Line:
         places = entrant.places if label is None else {}
         cells = (
-            _cell(entrant.find(each.metric, label), digits[each.metric], places.get(each.metric)) for each in heads
+            _cell(entrant.find(name, label), digits[name], places.get(name), name in leading)
+            for name in (head.metric for head in heads)
         )
         return Line(model_title(entrant.title), tuple(cells), entrant if model else None)
 
@@ -99,7 +99,12 @@ def make_grid(leaderboard: Leaderboard, board: Board, section: Section, label: s
     return Grid(heads, tuple(_trust(leaderboard.trust, heads)), tuple(each for each in blocks if each.lines))
 
 
-def _cell(row: Row | None, digits: int, place: Place | None) -> Cell:
+def _all_first(section: Section, metric: str) -> bool:
+    """Return whether all models share the first place, so that it says nothing."""
+    return all(each.places[metric].place == 1 for each in section.entrants if metric in each.places)
+
+
+def _cell(row: Row | None, digits: int, place: Place | None, leading: bool) -> Cell:
     if row is None:
         return Cell(note="not scored")
     if row.value is None:
@@ -109,6 +114,7 @@ def _cell(row: Row | None, digits: int, place: Place | None) -> Cell:
         spread=f"{row.sd:.{digits}f}" if row.sd is not None else "",
         place=f"{place.place}{'=' if place.shared else ''}" if place else "",
         ranks=told_ranks(place) if place else "",
+        first=leading and place is not None and place.place == 1,
         number=row.value,
         marked=bool(row.unbeaten),
         note=f"no better than {', '.join(model_title(each) for each in row.unbeaten)}" if row.unbeaten else "",

@@ -32,7 +32,7 @@ from vstain_bench.publish import publish_text
 from vstain_bench.reports.html import shorten_paths, tile_values
 from vstain_bench.reports.page import render_page
 from vstain_bench.reports.panel import COLOURS, FULL_DIFFERENCE, Panel, make_panel
-from vstain_bench.reports.presentation import ARROWS, MARK, decimals_of
+from vstain_bench.reports.presentation import ARROWS, MARK, counted, decimals_of
 from vstain_bench.results.folder import RunFolder
 
 PACKAGE = "vstain_bench.leaderboard"
@@ -186,13 +186,14 @@ def render_model(
 
 def _facts(section: Section, entrant: Entrant) -> list[tuple[str, str]]:
     inputs = section.inputs
-    ranked = [place for place in entrant.places.values() if place.place == 1]
+    first = [place.shared for place in entrant.places.values() if place.place == 1]
+    ranked = counted(len(entrant.places), "metric")
     return [
         ("Run", entrant.run),
         ("Tiles", str(inputs.tiles)),
         ("Groups", "not known" if inputs.groups is None else str(inputs.groups)),
         ("Models it is ranked with", str(max((place.of for place in entrant.places.values()), default=0))),
-        ("First place on", f"{len(ranked)} of {len(entrant.places)} metrics"),
+        ("First place", f"{first.count(False)} alone, {first.count(True)} shared, of {ranked}"),
     ]
 
 

@@ -119,8 +119,11 @@ def table_facts(published: Published, table: PublishedTable) -> str:
 def table_doubts(published: Published, table: PublishedTable) -> list[str]:
     """Return the doubts about one table, as a whole and by cell."""
     titles = {column.key: column.title for column in published.columns_of(table)}
-    cells = [f"{row.model}, {titles[key]}: {doubt}." for row in table.row for key, doubt in row.doubts.items()]
-    return [*table.doubts, *cells]
+    cells: dict[str, list[str]] = {}
+    for row in table.row:
+        for key, doubt in row.doubts.items():
+            cells.setdefault(doubt, []).append(f"{row.model} {titles[key]}")
+    return [*table.doubts, *(f"{', '.join(named)}: {doubt}." for doubt, named in cells.items())]
 
 
 def column_notes(published: Published) -> list[str]:
