@@ -70,7 +70,8 @@ class Simulated:
         return tuple(
             Tile(
                 id=f"p{group:02d}_{number}", group=f"p{group:02d}",
-                label=self.labels[number % len(self.labels)] or None, mpp=0.5, real=ImageFile(Path("IHC.png")), generated={},
+                label=self.labels[number % len(self.labels)] or None, mpp=0.5,
+                real=ImageFile(Path("IHC.png")), generated={},
             )
             for group in range(self.groups) for number in range(self.tiles_per_group)
         )  # fmt: skip

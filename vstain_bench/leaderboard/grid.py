@@ -18,9 +18,9 @@ Kind = Literal["measured", "control", "ceiling", "published"]
 class Cell:
     """One number as shown; empty texts where there is none.
 
-    ``place`` is ``1`` or ``1=`` (shared), ``ranks`` the interval of its rank, ``first`` that it has the first place and
-    others do not, ``number`` what sorts, ``marked`` that a control is as good or better, ``note`` why there is no number
-    or what is doubtful about it.
+    ``place`` is ``1`` or ``1=`` (shared), ``ranks`` the interval of its rank, ``first`` that it has the first place
+    and others do not, ``number`` what sorts, ``marked`` that a control is as good or better, ``note`` why there is no
+    number or what is doubtful about it.
     """
 
     text: str = "–"
