@@ -81,3 +81,38 @@ def show(
     else:
         sys.stdout.write(render(made.leaderboard))
     return 0
+
+
+@app.command("check")
+def check(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="results.json, or TOML files of published tables.")
+    ],
+    plugin: options.Plugin = None,
+    json: options.Json = False,
+) -> int:
+    """Validate files that are submitted: form, finite values, numbers of tiles, known definitions, ranges, sums.
+
+    Example: vstain-bench leaderboard check benchmarks/her2match/results/mine.json
+
+    Exit 1 with every problem of every file: where, what was found, what is expected, what to do.
+    """
+    from vstain_bench.cli.output import print_json
+    from vstain_bench.io.headers import printable
+    from vstain_bench.leaderboard.check import check_file
+    from vstain_bench.registry import load_plugins
+
+    load_plugins(tuple(plugin or ()))
+    verdicts = [check_file(path) for path in files]
+    if json:
+        print_json([each.model_dump(mode="json") for each in verdicts])
+    for each in () if json else verdicts:
+        sys.stdout.writelines(f"{printable(f'{each.file}: {problem.told()}')}\n" for problem in each.problems)
+        if not each.problems:
+            sys.stdout.write(f"{printable(each.file)}: no problem; {printable(each.about)}\n")
+    number = sum(len(each.problems) for each in verdicts)
+    if number:
+        options.talk(
+            f"{number} problem{'' if number == 1 else 's'} in {len(verdicts)} file{'' if len(verdicts) == 1 else 's'}"
+        )
+    return 1 if number else 0

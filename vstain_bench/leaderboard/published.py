@@ -207,13 +207,22 @@ def read_published(text: str) -> Published:
             next_step=nearest(text, names()),
         )
     try:
-        return Published.model_validate(tomllib.loads(content.decode("utf-8")))
+        return parse_published(content.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as fault:
         raise UsageError(
             where=f"--published {text}",
             found=f"not a file of published tables: {_first_fault(fault)}",
             expected="[[source]], [[column]] and [[table]] as in benchmarks/her2match/published.toml",
         ) from fault
+
+
+def parse_published(text: str) -> Published:
+    """Return the published tables of a TOML text.
+
+    Raises:
+        ValueError: it is no TOML (``TOMLDecodeError``), or not of this form (``ValidationError``).
+    """
+    return Published.model_validate(tomllib.loads(text))
 
 
 def _first_fault(fault: ValueError) -> str:
