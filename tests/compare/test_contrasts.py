@@ -194,17 +194,20 @@ def test_equal_models_are_equal(tmp_path: Path) -> None:
         assert each.p in (1.0, None)
 
 
-def test_tiles_without_a_finite_value_are_left_out_for_both(tmp_path: Path) -> None:
+@pytest.mark.parametrize("reference", ["a", "b"])
+def test_tiles_without_a_finite_value_are_left_out_for_both(tmp_path: Path, reference: str) -> None:
     one, two = shifted(20.0, 1), shifted(21.0, 2)
     copied = two.copy()
     copied[3] = np.inf
     given = Study(values={"a": {"psnr": one}, "b": {"psnr": copied}}, groups=GROUPS)
-    found = compare([write_study(tmp_path / "run", given).path], Request())
+    found = compare([write_study(tmp_path / "run", given).path], Request(reference=reference))
     kept = np.arange(TILES) != 3
-    psnr = contrast(found, "b", "psnr")
-    assert psnr.difference == pytest.approx((two - one)[kept].mean(), abs=1e-12)
+    model, sign = ("b", 1) if reference == "a" else ("a", -1)
+    psnr = contrast(found, model, "psnr")
+    assert psnr.difference == pytest.approx(sign * (two - one)[kept].mean(), abs=1e-12)
     assert (psnr.tiles, psnr.left_out) == (TILES - 1, 1)
-    assert any("1 tile without a finite value under b or a, left out for both" in note for note in found.notes)
+    told = f"1 tile without a finite value under {model} or {reference}, left out for both"
+    assert any(told in note for note in found.notes)
 
 
 def test_where_a_target_is_best_distances_from_it_are_compared(tmp_path: Path) -> None:
