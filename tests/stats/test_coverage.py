@@ -1,29 +1,17 @@
 """The intervals and tests keep their promise on simulated studies: a small part of benchmarks/statistics."""
 
-import importlib.util
-import sys
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
+from tests.scripts import BENCHMARKS, load_benchmark
 from vstain_bench.stats.intervals import jackknife_interval
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "coverage_benchmark", ROOT / "benchmarks" / "statistics" / "coverage.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # its dataclasses look themselves up
-    spec.loader.exec_module(module)
-    return module
+    return load_benchmark("statistics/coverage")
 
 
 CASES = [
@@ -55,6 +43,6 @@ def test_the_jackknife_sees_that_tiles_of_a_patient_are_alike(benchmark: ModuleT
 
 
 def test_the_table_of_the_readme_has_every_case(benchmark: ModuleType) -> None:
-    page = (ROOT / "benchmarks" / "statistics" / "README.md").read_text("utf-8")
+    page = (BENCHMARKS / "statistics" / "README.md").read_text("utf-8")
     for case in benchmark.CASES:
         assert f"| {case.name} |" in page
