@@ -17,7 +17,7 @@ from vstain_bench.reports.stress_cards import render_cards
 from vstain_bench.stress.findings import Findings, PerturbedSide, Verdict, read_findings
 from vstain_bench.stress.folder import StressFolder
 from vstain_bench.stress.sweep import CLEAN, REAL, Condition, make_conditions
-from vstain_bench.stress.verdict import judge
+from vstain_bench.stress.verdict import judge, sort_answers
 from vstain_bench.stress_job import choose_side, run_stress
 
 NAMES = ("translation", "elastic_32um", "blur", "dab_loss", "mode_collapse")
@@ -248,7 +248,7 @@ def test_a_verdict_by_hand() -> None:
         ("control:mean-colour", 0.0): [0.3, 0.3],
         ("control:other-real", 0.0): [0.1, 0.1],
     }
-    verdict = judge(_answers(values), build("ssim"), displacements=(2.0,), seed=0)
+    verdict = judge(sort_answers(_answers(values), "ssim"), build("ssim"), displacements=(2.0,), seed=0)
     assert verdict.floor == pytest.approx(0.3), "the best trivial output"
     assert verdict.floor_of == "control:mean-colour"
     assert rate_of(verdict, 2.0) == pytest.approx(0.5), "0.6 beats 0.5, 0.4 does not"
