@@ -14,7 +14,7 @@ ADAPTERS = ROOT.parent / "adapters" / "vstain_adapters"
 # From the top down; modules of one line may import each other, and everything below.
 LAYERS = (
     ("cli",),
-    ("demo", "catalogue"),
+    ("demo", "catalogue", "schemas"),
     ("run", "merge", "compare", "gate", "stress_job"),
     ("reports",),
     (
