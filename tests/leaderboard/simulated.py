@@ -86,7 +86,7 @@ def draw_rows(run: Simulated, model: str, metric: Metric, quality: float) -> Row
     shared = np.random.default_rng(seed_of("patients", run.tiles_seed, metric.name))
     if metric.values is None:
         real = shared.normal(0, 1, (number, FEATURES))
-        return np.hstack([real + random.normal(0, 0.3, real.shape) + (2 - quality) * 0.4, real])
+        return np.hstack([real + random.normal(0, 0.3, real.shape) + max(4 - quality, 0) * 0.3, real])
     patients = np.repeat(shared.normal(0, 0.5, run.groups), run.tiles_per_group)
     height = quality + patients + random.normal(0, 0.25, number)
     low, high = metric.value_range

@@ -67,9 +67,10 @@ def make_leaderboard(paths: Sequence[Path], request: Request, progress: Progress
         )
     published = tuple(read_published(name) for name in dict.fromkeys(request.published))
     trust = read_trust(request.trust) if request.trust is not None else None
-    sources = [_chosen(source, request.metrics) for source in read_sources(paths)]
-    _require_whole(sources)
-    _require_known(sources, request.metrics)
+    given = read_sources(paths)
+    _require_whole(given)
+    _require_known(given, request.metrics)
+    sources = [_chosen(source, request.metrics) for source in given]
     boards = []
     for protocol in dict.fromkeys(source.table.protocol.name for source in sources):
         own = [source for source in sources if source.table.protocol.name == protocol]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from vstain_bench.evidence import Sample
 from vstain_bench.leaderboard.board import Place
 from vstain_bench.leaderboard.sources import Source
 from vstain_bench.results.table import Row
-from vstain_bench.stats.intervals import deal_blocks, seed_of
+from vstain_bench.stats.intervals import seed_of
 from vstain_bench.stats.ranking import (
     Standing,
     apart_by_groups,
@@ -160,17 +161,11 @@ def _by_scores(row: Row, definition: Metric | str, samples: Mapping[str, Sample]
     scored = [_score(definition, sample) for sample in samples.values()]
     estimates = np.array([each.estimate for each in scored])
     without = np.stack([each.without for each in scored])
-    better = "higher" if row.better == "higher" else "lower"
     if row.better == "target":
         estimates, without = abs(estimates - definition.perfect), abs(without - definition.perfect)
-    sizes = np.bincount(deal_blocks(next(iter(samples.values())).groups))
-    draws = jackknife_draws(estimates, without, sizes, seed_of("ranks", seed, row.signature))
-    return rank_models(
-        estimates,
-        draws,
-        apart_by_jackknife(estimates, without, sizes),
-        better="higher" if better == "higher" else "lower",
-    )
+    draws = jackknife_draws(estimates, without, seed_of("ranks", seed, row.signature))
+    better: Literal["higher", "lower"] = "higher" if row.better == "higher" else "lower"
+    return rank_models(estimates, draws, apart_by_jackknife(estimates, without), better=better)
 
 
 def _score(definition: Metric, sample: Sample) -> Scored:
