@@ -1,4 +1,8 @@
-"""The training card of a model: ``card.json`` beside its generated tiles, whatever it holds, as names and values."""
+"""What made a model's tiles, from files beside them, whatever they hold, as names and values.
+
+``card.json`` is the training card that ``train`` leaves beside a checkpoint, to be copied to the generated tiles;
+``predict.json`` is what ``predict`` writes among them.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,7 +13,7 @@ from vstain_bench.reports.html import shorten_paths
 from vstain_bench.reports.panel import parse_image_file, read_pairs
 from vstain_bench.results.folder import RunFolder
 
-NAME = "card.json"
+NAMES = {"card.json": "Training", "predict.json": "Prediction"}
 MOST_BYTES = 2**20
 MOST_FACTS = 80
 LONGEST = 300
@@ -20,47 +24,43 @@ _LEVELS = 2
 
 @dataclass(frozen=True)
 class Card:
-    """What a card says, or why it says nothing."""
+    """What one file says, or why it says nothing."""
 
+    title: str
     facts: tuple[tuple[str, str], ...] = ()
     fault: str = ""
 
 
-def find_card(folder: RunFolder, model: str) -> Path | None:
-    """Return a card in the folder of a model's tiles or in the one around it, where no other tiles of the run lie."""
-    lines = list(read_pairs(folder).values())
-    if not lines:
-        return None
-    own = f"generated:{model}"
-    others = [
-        parse_image_file(where).path
-        for line in lines[:1]
-        for owner, where in line.items()
-        if where and owner != own and (owner in ("source", "real") or owner.startswith("generated:"))
-    ]
-    where = lines[0].get(own) or ""
-    if not where:
-        return None
-    for place in list(parse_image_file(where).path.parents)[:_LEVELS]:
-        shared = any(place in other.parents for other in others)
-        if not shared and (place / NAME).is_file():
-            return place / NAME
-    return None
+def find_cards(folder: RunFolder, model: str) -> list[Path]:
+    """Return the cards in the folder of a model's tiles or the one around it, where no other tiles of the run lie."""
+    line = next(iter(read_pairs(folder).values()), {})
+    files = {owner: parse_image_file(where).path for owner, where in line.items() if where and _is_owner(owner)}
+    own = files.pop(f"generated:{model}", None)
+    if own is None:
+        return []
+    places = [place for place in own.parents[:_LEVELS] if not any(place in other.parents for other in files.values())]
+    found = (next((place / name for place in places if (place / name).is_file()), None) for name in NAMES)
+    return [path for path in found if path is not None]
+
+
+def _is_owner(column: str) -> bool:
+    return column in ("source", "real") or column.startswith("generated:")
 
 
 def read_card(path: Path) -> Card:
     """Return the facts of a card: any JSON object; what is nested is named ``outer inner``."""
+    title = NAMES.get(path.name, path.name)
     try:
         if path.stat().st_size > MOST_BYTES:
-            return Card(fault=f"{NAME} has more than {MOST_BYTES // 2**20} MiB, so it is not shown")
+            return Card(title, fault=f"{path.name} has more than {MOST_BYTES // 2**20} MiB, so it is not shown")
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
-        return Card(fault=f"{NAME} cannot be read as JSON")
+        return Card(title, fault=f"{path.name} cannot be read as JSON")
     if not isinstance(content, dict):
-        return Card(fault=f"{NAME} holds no names and values")
+        return Card(title, fault=f"{path.name} holds no names and values")
     facts = list(_facts(content, ""))
-    left_out = [("", f"and {len(facts) - MOST_FACTS} more in {NAME}")] if len(facts) > MOST_FACTS else []
-    return Card(tuple([*facts[:MOST_FACTS], *left_out]))
+    left_out = [("", f"and {len(facts) - MOST_FACTS} more in {path.name}")] if len(facts) > MOST_FACTS else []
+    return Card(title, tuple([*facts[:MOST_FACTS], *left_out]))
 
 
 def _facts(content: Mapping[str, object], outer: str) -> Iterator[tuple[str, str]]:

@@ -79,7 +79,10 @@ def _table(published: Published, table: PublishedTable) -> Iterator[Problem]:
 def _cell(where: str, column: PublishedColumn, printed: Printed, share: bool) -> Iterator[Problem]:
     if printed.value is None:
         return
-    low, high = build(column.metric).value_range if column.metric else (0.0, 1.0) if share else (-1e9, 1e9)
+    if column.metric in METRICS:
+        low, high = build(column.metric).value_range
+    else:
+        low, high = (0.0, 1.0) if share else (-1e9, 1e9)
     if not low <= printed.value <= high:
         expected = f"a number from {low * column.factor:g} to {high * column.factor:g}, as printed"
         yield Problem(

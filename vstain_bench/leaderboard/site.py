@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vstain_bench.errors import MachineError
 from vstain_bench.leaderboard.board import Board, Entrant, Head, Leaderboard, Section
-from vstain_bench.leaderboard.card import Card, find_card, read_card
+from vstain_bench.leaderboard.card import find_cards, read_card
 from vstain_bench.leaderboard.grid import Grid, make_grid
 from vstain_bench.leaderboard.job import Made
 from vstain_bench.leaderboard.standing import standings
@@ -165,7 +165,6 @@ def render_model(
     leaderboard: Leaderboard, board: Board, section: Section, entrant: Entrant, run: RunFolder | None
 ) -> str:
     """Return the page of one model: where it stands, by label, its tiles, and its training card."""
-    card = find_card(run, entrant.model) if run is not None else None
     context = {
         "leaderboard": leaderboard,
         "board": board,
@@ -173,7 +172,7 @@ def render_model(
         "entrant": entrant,
         "standings": standings(section, entrant),
         "panel": _panel(entrant, run),
-        "card": read_card(card) if card is not None else Card(),
+        "cards": [read_card(path) for path in find_cards(run, entrant.model)] if run is not None else [],
         "difference_colours": COLOURS,
         "full_difference": FULL_DIFFERENCE,
         "facts": _facts(section, entrant),
