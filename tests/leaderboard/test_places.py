@@ -174,6 +174,24 @@ def test_a_target_is_ranked_by_the_distance_from_it(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_model_without_a_score_leaves_the_others_their_ranks(tmp_path: Path) -> None:
+    """A correlation over tiles has none where all tiles are alike."""
+    run = Simulated({"a": 0.0, "b": 0.0, "flat": 0.0}, metrics="dab_tile_r", controls=False)
+    random = np.random.default_rng(0)
+    real = random.normal(0.5, 0.1, len(run.tiles))
+    rows = {
+        (name, "dab_tile_r"): np.stack([real + random.normal(0, noise, len(real)), real], axis=1)
+        for name, noise in (("a", 0.01), ("b", 0.2))
+    }
+    rows["flat", "dab_tile_r"] = np.stack([np.full(len(real), 0.5), real], axis=1)
+    run = Simulated(run.models, metrics="dab_tile_r", rows=rows, controls=False)
+    (section,) = sections(board(write_run(tmp_path / "run", run).path))
+    assert {title: place[0] for title, place in places(section, "dab_tile_r").items()} == {"a": 1, "b": 2}
+    flat = next(each for each in section.entrants if each.title == "flat").find("dab_tile_r")
+    assert flat is not None
+    assert flat.status == "undefined"
+
+
 def test_groups_that_differ_between_runs_of_equal_tiles_are_not_ranked(tmp_path: Path) -> None:
     one = write_run(tmp_path / "one", Simulated({"a": 0.0}, metrics="ssim")).path
     other = write_run(tmp_path / "other", Simulated({"b": 2.0}, metrics="ssim"))

@@ -219,6 +219,17 @@ def test_a_site_is_written_over_and_over_with_the_same_bytes(tmp_path: Path) -> 
         assert str(tmp_path) not in path.read_text("utf-8")
 
 
+def test_a_model_that_left_leaves_no_page(tmp_path: Path) -> None:
+    one, other = (write_run(tmp_path / name, Simulated({name: 1.0}, metrics="ssim")).path for name in ("one", "other"))
+    site = publish(make_leaderboard([one, other], Request()), tmp_path / "site").parent
+    (site / "models" / "mine.html").write_text("the user's own", encoding="utf-8")
+    assert len(list((site / "models").iterdir())) == 3
+    publish(make_leaderboard([other], Request()), site)
+    assert {path.name for path in (site / "models").iterdir()} == {"01-other.html", "mine.html"}
+    (site / "leaderboard.json").write_text("{", encoding="utf-8")
+    publish(make_leaderboard([other], Request()), site)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -54,18 +54,17 @@ def rank(contenders: Sequence[Contender], seed: int) -> Ranking:
         samples = _samples(with_values, notes)
         if len(samples) < 2:
             return Ranking(unranked=_too_few(len(samples)), notes=tuple(notes))
-        first = next(iter(samples.values()))
-        if len(set(first.groups.tolist())) < 2:
+        if len(set(next(iter(samples.values())).groups.tolist())) < 2:
             return Ranking(unranked="all tiles are of one group, which says nothing of another", notes=tuple(notes))
         row = with_values[0].row
-        definition = _definition(with_values)
-        if row.better == "target" or _of_sets(with_values[0]):
-            standings = _by_scores(row, definition, samples, seed)
-        else:
-            standings = _by_values(row, samples, seed)
+        if row.better != "target" and not _of_sets(with_values[0]):
+            return Ranking(_places(list(samples), _by_values(row, samples, seed)), notes=tuple(notes))
+        scored = _scores(row, _definition(with_values), samples, notes)
+        if len(scored) < 2:
+            return Ranking(unranked=_too_few(len(scored)), notes=tuple(notes))
+        return Ranking(_places(list(scored), _by_scores(row, scored, seed)), notes=tuple(notes))
     except Undefined as reason:
         return Ranking(unranked=str(reason), notes=tuple(notes))
-    return Ranking(places=_places(list(samples), standings), notes=tuple(notes))
 
 
 def _too_few(number: int) -> str:
@@ -153,23 +152,36 @@ def _by_values(row: Row, samples: Mapping[str, Sample], seed: int) -> list[Stand
     return rank_models(values.mean(axis=1), draws, apart, better="higher" if row.better == "higher" else "lower")
 
 
-def _by_scores(row: Row, definition: Metric | str, samples: Mapping[str, Sample], seed: int) -> list[Standing]:
+def _scores(row: Row, definition: Metric | str, samples: Mapping[str, Sample], notes: list[str]) -> dict[str, Scored]:
+    """Return each model's score with and without each block of groups, as distances where a target is best.
+
+    Raises:
+        Undefined: the metric cannot be scored here.
+    """
     if isinstance(definition, str):
         raise Undefined(definition)
     if row.better == "target" and definition.perfect is None:
         raise Undefined("a target is best, and its definition does not say which")
-    scored = [_score(definition, sample) for sample in samples.values()]
-    estimates = np.array([each.estimate for each in scored])
-    without = np.stack([each.without for each in scored])
-    if row.better == "target":
-        estimates, without = abs(estimates - definition.perfect), abs(without - definition.perfect)
+    scored: dict[str, Scored] = {}
+    for title, sample in samples.items():
+        try:
+            found = score_mean(sample) if definition.values is not None else score_sample(definition, sample)
+        except Undefined as reason:
+            notes.append(f"{title}: {reason}")
+            continue
+        if row.better == "target" and definition.perfect is not None:
+            target = definition.perfect
+            found = Scored(abs(found.estimate - target), np.abs(found.without - target))
+        scored[title] = found
+    return scored
+
+
+def _by_scores(row: Row, scored: Mapping[str, Scored], seed: int) -> list[Standing]:
+    estimates = np.array([each.estimate for each in scored.values()])
+    without = np.stack([each.without for each in scored.values()])
     draws = jackknife_draws(estimates, without, seed_of("ranks", seed, row.signature))
     better: Literal["higher", "lower"] = "higher" if row.better == "higher" else "lower"
     return rank_models(estimates, draws, apart_by_jackknife(estimates, without), better=better)
-
-
-def _score(definition: Metric, sample: Sample) -> Scored:
-    return score_mean(sample) if definition.values is not None else score_sample(definition, sample)
 
 
 def _places(titles: Sequence[str], standings: Sequence[Standing]) -> dict[str, Place]:

@@ -80,9 +80,13 @@ def page_names(entrants: Iterable[Entrant]) -> dict[str, str]:
 
 
 def publish(made: Made, folder: Path) -> Path:
-    """Write index.html, a page per model, and leaderboard.json; return the index's path."""
+    """Write index.html, a page per model, and leaderboard.json; return the index's path.
+
+    Pages of models that an earlier leaderboard of the folder had, and this one has not, are removed.
+    """
     leaderboard = made.leaderboard
     pages = page_names(entrant for _, _, entrant in leaderboard.entrants())
+    earlier = _earlier_pages(folder / "leaderboard.json")
     try:
         (folder / "models" if pages else folder).mkdir(parents=True, exist_ok=True)
     except OSError as fault:
@@ -94,7 +98,18 @@ def publish(made: Made, folder: Path) -> Path:
         publish_text(folder / pages[entrant.title], render_model(leaderboard, board, section, entrant, run))
     publish_text(folder / "leaderboard.json", leaderboard.to_json())
     publish_text(folder / "index.html", render_index(leaderboard, pages))
+    for page in earlier - set(pages.values()):
+        (folder / page).unlink(missing_ok=True)
     return folder / "index.html"
+
+
+def _earlier_pages(path: Path) -> set[str]:
+    """Return the pages that were written with an earlier leaderboard.json; none where it is no longer one."""
+    try:
+        earlier = Leaderboard.model_validate_json(path.read_bytes())
+    except (OSError, ValueError):
+        return set()
+    return set(page_names(entrant for _, _, entrant in earlier.entrants()).values())
 
 
 def render_index(leaderboard: Leaderboard, pages: Mapping[str, str]) -> str:
