@@ -30,7 +30,7 @@ def headline(section: Section) -> str:
     if not first:
         return f"Ordered by {head.metric} without ranks: {head.unranked}."
     if len(first) == 1:
-        return f"{first[0]} stands first on {head.metric}, told apart from all others."
+        return f"{first[0]} alone has the first place on {head.metric}."
     unit = "tiles" if section.inputs.groups is None else counted(section.inputs.groups, "group")
     return f"On {head.metric} {listed(first, 'models')} share the first place: these {unit} do not tell them apart."
 
