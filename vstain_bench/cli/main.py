@@ -9,7 +9,21 @@ from types import FrameType
 import typer
 
 from vstain_bench import __version__
-from vstain_bench.cli import check, compare, demo, figure, gate, list_, merge, run, schema, show, stress, weights
+from vstain_bench.cli import (
+    check,
+    compare,
+    demo,
+    figure,
+    gate,
+    leaderboard,
+    list_,
+    merge,
+    run,
+    schema,
+    show,
+    stress,
+    weights,
+)
 from vstain_bench.errors import VstainError
 
 EPILOG = (
@@ -40,6 +54,7 @@ app.command("stress")(stress.stress)
 app.command("demo")(demo.demo)
 app.command("list")(list_.list_)
 app.command("schema")(schema.schema)
+app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(weights.app, name="weights")
 
 
