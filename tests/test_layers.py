@@ -15,7 +15,7 @@ ADAPTERS = ROOT.parent / "adapters" / "vstain_adapters"
 LAYERS = (
     ("cli",),
     ("demo", "catalogue"),
-    ("run", "merge", "compare", "gate", "stress_job"),
+    ("run", "merge", "compare", "gate", "stress_job", "training"),
     ("reports",),
     (
         "score",
