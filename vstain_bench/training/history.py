@@ -76,6 +76,6 @@ def summarise(metric: Metric, history: Sequence[Epoch]) -> str:
     now = f"{metric.name} {value:.4g}" if value is not None else f"{metric.name} not measured"
     if best is None:
         return now
-    return (
-        f"{now}, the best yet" if best is latest else f"{now} (best: {best.metrics[metric.name]:.4g} in {best.epoch})"
-    )
+    if best is latest:
+        return f"{now}, the best yet"
+    return f"{now}; best {best.metrics[metric.name]:.4g} in epoch {best.epoch}"

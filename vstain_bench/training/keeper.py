@@ -1,5 +1,6 @@
 """The generator that is validated and kept: the trained one, or the running mean of its weights."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -40,8 +41,11 @@ class Keeper:
         return self.generator
 
 
-def write_weights(path: Path, network: Module, facts: Mapping[str, str]) -> None:
-    """Write a network's state dict as safetensors, with facts in its header; whole or not at all."""
+def write_weights(path: Path, network: Module, facts: Mapping[str, object]) -> None:
+    """Write a network's state dict as safetensors, whole or not at all; its header holds facts as JSON.
+
+    They are one entry (``training``), since the library writes several in an order that differs from call to call.
+    """
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata=dict(facts))
+        save_file(tensors, temporary, metadata={"training": json.dumps(facts)})

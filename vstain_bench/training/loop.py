@@ -3,7 +3,6 @@
 Everything it does follows from the recipe, the seed and the position, so that it may be stopped anywhere.
 """
 
-import json
 import math
 import time
 from dataclasses import dataclass
@@ -216,8 +215,8 @@ def _publish(task: Task, position: Position, *, finished: bool) -> None:
     latest, folder = position.history[-1], task.folder
     generator = task.keeper.generator
     if latest.epoch:
-        facts = {"recipe": task.config.recipe, "epoch": str(latest.epoch)}
-        facts["settings"] = json.dumps(task.identity["settings"])
+        facts = {key: task.identity[key] for key in ("recipe", "settings", "code_version")}
+        facts["epoch"] = latest.epoch
         write_weights(folder.last, generator, facts)
         if choose(task.validation.choice, position.history) is latest:
             write_weights(folder.best, generator, facts)
