@@ -19,7 +19,7 @@ from vstain_bench.training.listener import Listener, Stepped
 TOY = Path(__file__).with_name("toy.py")
 
 
-def config(manifest: Path, **values: Any) -> TrainConfig:
+def config(manifest: Path | None, **values: Any) -> TrainConfig:
     """The toy on the tiles of a manifest; values of the tiles' configuration go there."""
     of_tiles = {key: values.pop(key) for key in list(values) if key in RunConfig.model_fields and key != "metrics"}
     tiles = RunConfig(**{"manifest": manifest, "plugin": (TOY,), "device": "cpu", "workers": 1, **of_tiles})
@@ -49,7 +49,7 @@ def child(settings: TrainConfig, out: Path, step: int | None, delay: float | Non
         timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGKILL))
         timer.daemon = True
         timer.start()
-    with open(os.devnull, "w") as silent, contextlib.redirect_stderr(silent):
+    with Path(os.devnull).open("w") as silent, contextlib.redirect_stderr(silent):
         train(settings, out, Listener(stepped=stepped))
 
 

@@ -15,7 +15,7 @@ class Generator(nn.Sequential):
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__(
-            nn.Conv2d(3, width, 3, stride=2, padding=1),
+            nn.Conv2d(3, width, 3, stride=2, padding=1, bias=False),
             nn.InstanceNorm2d(width, affine=True),
             nn.ReLU(),
             nn.Dropout2d(dropout),

@@ -12,6 +12,7 @@ from accelerate.utils import DistributedDataParallelKwargs, gather_object
 from torch import Tensor
 from torch.nn import Module
 from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils.parametrize import is_parametrized
 
 from vstain_bench.adapters import Models
 from vstain_bench.errors import MachineError, UsageError
@@ -62,11 +63,16 @@ class Engine:
                     buffer.copy_(self.mean(buffer.clone()))
 
     def wrap(self, models: Models, *, compiled: bool) -> Models:
-        """Return the networks as they are trained: in mixed precision, compiled and in parallel as was asked for."""
+        """Return the networks as they are trained: in mixed precision, compiled and in parallel as was asked for.
+
+        The generator alone is compiled: a discriminator runs twice before its gradient is taken, and compiled code does
+        not keep the vectors of its spectral norm of the first time.
+        """
+        if compiled:
+            require_compilable(models.generator)
+            models.generator.compile()
 
         def prepared(network: Module) -> Module:
-            if compiled:
-                network.compile()
             with warnings.catch_warnings():
                 # torch 2.13 has a new name for it, which accelerate does not pass on
                 warnings.filterwarnings("ignore", message=".*broadcast_buffers.*", category=FutureWarning)
@@ -119,6 +125,17 @@ def start_engine(config: TrainConfig) -> Engine:
             next_step="Pass --device cuda, or CUDA_VISIBLE_DEVICES.",
         )
     return Engine(accelerator, accelerator.device, accelerator.process_index, accelerator.num_processes)
+
+
+def require_compilable(generator: Module) -> None:
+    """Refuse a generator that runs several times a step with spectral norm: compiled code mixes up its vectors."""
+    if any(is_parametrized(module) for module in generator.modules()):
+        raise UsageError(
+            where="--compile",
+            found="the generator of this recipe has spectral norm and runs several times a step",
+            expected="a generator that can be compiled",
+            next_step="Leave --compile out.",
+        )
 
 
 def lay_out(models: Models, *, channels_last: bool) -> Models:

@@ -92,12 +92,12 @@ def train(config: TrainConfig, out: Path | None = None, listener: Listener | Non
     """
     listener = listener or Listener()
     store = WeightsStore(config.tiles.weights_dir, offline=config.tiles.offline)
+    engine = start_engine(config)
+    if not engine.main:
+        listener = Listener()
     with use_store(store):
-        settled = settle(config, listener, store)
-        engine = start_engine(config)
         try:
-            if not engine.main:
-                listener = Listener()
+            settled = settle(config, listener, store)
             models = settled.recipe.build(device=engine.device, seed=config.tiles.seed)
             identity = identify(
                 config,
