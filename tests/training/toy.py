@@ -34,6 +34,7 @@ class Toy:
     dropout: float = 0.25
     norm: bool = False
     blow_up: int = 0
+    blow_by: float = 1e39
     epochs: int = 3
     batch_size: int = 2
     crop: int | None = 32
@@ -89,9 +90,9 @@ class Toy:
         return {"generated": made.square().mean() / 2, "real": (real - 1).square().mean() / 2}
 
     def generator_loss(self, models: Models, pair: Pair, generated: Images, moment: Moment) -> Terms:
-        """Return adversarial and L1 loss; from epoch ``blow_up`` on, infinitely much of it."""
+        """Return adversarial and L1 loss; from epoch ``blow_up`` on, ``blow_by`` times as much of it."""
         made = models.discriminator(torch.cat([generated, pair.source], 1))
-        weight = float("inf") if self.blow_up and moment.epoch >= self.blow_up else 10.0
+        weight = 10.0 * (self.blow_by if self.blow_up and moment.epoch >= self.blow_up else 1.0)
         return {"adversarial": (made - 1).square().mean(), "l1": weight * l1_loss(generated, pair.real)}
 
     def optimisers(self, models: Models) -> Optimisers:

@@ -55,7 +55,7 @@ def train(
     precision: Annotated[str, typer.Option(help="fp32 or bf16.")] = "fp32",
     accumulate: Annotated[int, typer.Option(help="Parts in which a device takes its batch.", min=1)] = 1,
     ema: Annotated[float, typer.Option(help="Decay of a running mean of weights; 0: none.", min=0, max=1)] = 0.0,
-    channels_last: Annotated[bool, typer.Option(help="Memory layout of images.")] = True,
+    channels_last: Annotated[bool | None, typer.Option(help="Memory layout.", show_default="on a GPU")] = None,
     compile: Annotated[bool, typer.Option("--compile", help="Compile the networks (torch.compile).")] = False,
     save_every: Annotated[int, typer.Option(help="Steps between states for resuming.", min=1)] = 500,
     log_every: Annotated[int, typer.Option(help="Steps between lines of metrics.jsonl.", min=1)] = 50,

@@ -33,7 +33,7 @@ class TrainConfig(BaseModel):
     precision: Literal["fp32", "bf16"] = "fp32"
     accumulate: int = Field(1, ge=1, description="Parts in which a device takes its share of a batch")
     ema: float = Field(0.0, ge=0, lt=1)
-    channels_last: bool = True
+    channels_last: bool | None = Field(None, description="None: on a GPU, where it is faster")
     compile: bool = False
     save_every: int = Field(500, ge=1, description="speed")
     log_every: int = Field(50, ge=1, description="speed")

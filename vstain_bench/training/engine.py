@@ -12,7 +12,6 @@ from accelerate.utils import DistributedDataParallelKwargs, gather_object
 from torch import Tensor
 from torch.nn import Module
 from torch.nn.parallel import DistributedDataParallel
-from torch.nn.utils.parametrize import is_parametrized
 
 from vstain_bench.adapters import Models
 from vstain_bench.errors import MachineError, UsageError
@@ -129,7 +128,7 @@ def start_engine(config: TrainConfig) -> Engine:
 
 def require_compilable(generator: Module) -> None:
     """Refuse a generator that runs several times a step with spectral norm: compiled code mixes up its vectors."""
-    if any(is_parametrized(module) for module in generator.modules()):
+    if any(name.endswith(("weight_u", "._u")) for name, _ in generator.named_buffers()):
         raise UsageError(
             where="--compile",
             found="the generator of this recipe has spectral norm and runs several times a step",

@@ -93,6 +93,8 @@ def train(config: TrainConfig, out: Path | None = None, listener: Listener | Non
     listener = listener or Listener()
     store = WeightsStore(config.tiles.weights_dir, offline=config.tiles.offline)
     engine = start_engine(config)
+    if config.channels_last is None:
+        config = config.model_copy(update={"channels_last": engine.device.type == "cuda"})
     if not engine.main:
         listener = Listener()
     with use_store(store):
@@ -145,7 +147,7 @@ def _run(
     listener: Listener,
 ) -> Outcome:
     recipe, seed = settled.recipe, config.tiles.seed
-    models = lay_out(models, channels_last=config.channels_last)
+    models = lay_out(models, channels_last=bool(config.channels_last))
     optimisers = recipe.optimisers(models)
     keeper = Keeper(recipe, networks_of(models)["generator"], config.ema, engine.device)
     feed = Feed(
@@ -155,7 +157,7 @@ def _run(
         device=engine.device,
         workers=config.tiles.workers,
         memory=config.cache_mb * 10**6,
-        channels_last=config.channels_last,
+        channels_last=bool(config.channels_last),
     )
     task = Task(
         config=config,
