@@ -51,8 +51,7 @@ def _require_crop(recipe: Recipe, name: str) -> None:
     if crop is None:
         return
     if crop % multiple:
-        below = crop - crop % multiple
-        near = below + multiple if below < recipe.minimum_side else below
+        near = max(crop - crop % multiple, recipe.minimum_side)
         raise UsageError(
             where=f"recipe {name}, crop {crop}",
             found=f"it is no multiple of {multiple} px",
