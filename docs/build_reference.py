@@ -17,6 +17,7 @@ COMMANDS = {
     "compare": "models against a reference on the same tiles: differences, tests of patients, corrected, with figures",
     "gate": "a run against its baseline, [for a CI](ci.md); exit 1 when a number is worse or not comparable",
     "stress": "perturb real tiles in micrometres and say how each metric answers",
+    "train": "train a recipe on pairs of tiles, [in a folder](training.md) that the same command continues",
     "demo": "synthetic tissue, four simulated models, a run and its report; no download",
     "list": "what exists: metrics, protocols, encoders, datasets, controls, reports, adapters, recipes",
     "weights": "list, fetch and verify the weight files of networks",
