@@ -73,7 +73,7 @@ def summarise(metric: Metric, history: Sequence[Epoch]) -> str:
     """Return the latest value and the best one, in a few words."""
     latest, best = history[-1], choose(metric, history)
     value = latest.metrics.get(metric.name)
-    now = f"{metric.name} {value:.4g}" if value is not None else f"{metric.name} not measured"
+    now = f"{metric.name} {value:.4g}" if value is not None else f"{metric.name} has no value"
     if best is None:
         return now
     if best is latest:

@@ -19,7 +19,7 @@ from vstain_bench.training.config import TrainConfig
 from vstain_bench.training.engine import Engine, networks_of
 from vstain_bench.training.feed import Feed
 from vstain_bench.training.folder import TrainingFolder
-from vstain_bench.training.history import choose, measured, summarise
+from vstain_bench.training.history import Epoch, choose, measured, summarise
 from vstain_bench.training.keeper import Keeper, write_weights
 from vstain_bench.training.listener import Listener, Pace, Stepped
 from vstain_bench.training.records import Records
@@ -229,14 +229,13 @@ def _publish(task: Task, position: Position, *, finished: bool) -> None:
     chosen = choose(task.validation.choice, position.history)
     best = {"file": folder.best.name, "epoch": chosen.epoch, "sha256": digest(folder.best)} if chosen else None
     folder.write_card(complete(task.identity, position.history, task.validation, best=best, finished=finished))
-    epochs = task.recipe.total_epochs
-    task.listener.told(
-        f"Epoch {latest.epoch} of {epochs}: {summarise(task.validation.choice, position.history)}"
-        if latest.epoch
-        else f"Untrained: {_scores(latest.metrics)}"
-    )
+    if not latest.epoch:
+        task.listener.told(f"Untrained: {_scores(latest)}")
+    elif latest.metrics:
+        said = summarise(task.validation.choice, position.history)
+        task.listener.told(f"Epoch {latest.epoch} of {task.recipe.total_epochs}: {said}")
 
 
-def _scores(metrics: object) -> str:
-    assert isinstance(metrics, dict)
-    return ", ".join(f"{name} {value:.4g}" if value is not None else f"{name} –" for name, value in metrics.items())
+def _scores(epoch: Epoch) -> str:
+    values = epoch.metrics.items()
+    return ", ".join(f"{name} {value:.4g}" if value is not None else f"{name} –" for name, value in values)
