@@ -9,7 +9,22 @@ from types import FrameType
 import typer
 
 from vstain_bench import __version__
-from vstain_bench.cli import check, compare, demo, gate, list_, merge, run, schema, show, stress, train, weights
+from vstain_bench.cli import (
+    check,
+    compare,
+    demo,
+    figure,
+    gate,
+    leaderboard,
+    list_,
+    merge,
+    run,
+    schema,
+    show,
+    stress,
+    train,
+    weights,
+)
 from vstain_bench.errors import VstainError
 
 EPILOG = (
@@ -34,12 +49,14 @@ app.command("merge")(merge.merge)
 app.command("check")(check.check)
 app.command("show")(show.show)
 app.command("compare")(compare.compare)
+app.command("figure")(figure.figure)
 app.command("gate")(gate.gate)
 app.command("stress")(stress.stress)
 app.command("train")(train.train)
 app.command("demo")(demo.demo)
 app.command("list")(list_.list_)
 app.command("schema")(schema.schema)
+app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(weights.app, name="weights")
 
 
