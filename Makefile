@@ -4,10 +4,13 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint gate clean
+.PHONY: demo train-demo test lint gate clean
 
 demo: $(STAMP)
 	$(BIN)/vstain-bench demo --out demo
+
+train-demo: $(STAMP)
+	PYTHON=$(BIN)/python benchmarks/phantom/train_demo.sh build/train-demo
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto --dist worksteal

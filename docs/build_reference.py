@@ -19,6 +19,7 @@ COMMANDS = {
     "figure": "H&E, real IHC and each model side by side, tiles chosen by a seeded rule, as PNG, PDF and SVG",
     "gate": "a run against its baseline, [for a CI](ci.md); exit 1 when a number is worse or not comparable",
     "stress": "perturb real tiles in micrometres and say how each metric answers",
+    "train": "train a recipe on pairs of tiles, [in a folder](training.md) that the same command continues",
     "demo": "synthetic tissue, four simulated models, a run and its report; no download",
     "list": "what exists: metrics, protocols, encoders, datasets, controls, reports, adapters, recipes",
     "weights": "list, fetch and verify the weight files of networks",

@@ -15,7 +15,7 @@ ADAPTERS = ROOT.parent / "adapters" / "vstain_adapters"
 LAYERS = (
     ("cli",),
     ("demo", "catalogue", "schemas"),
-    ("run", "merge", "compare", "figure", "gate", "leaderboard", "stress_job"),
+    ("run", "merge", "compare", "figure", "gate", "leaderboard", "stress_job", "training"),
     ("reports",),
     (
         "score",

@@ -51,7 +51,7 @@ class Rows:
         return replace(self, ids=tuple(tile for tile in self.ids if tile in ids), data=self.data[mask])
 
 
-def _score(metric: Metric, rows: Rows) -> float | str:
+def score_rows(metric: Metric, rows: Rows) -> float | str:
     """Return the score, or the reason why there is none: one tile without a value leaves the score undefined."""
     if not rows.ids and rows.gap:
         return rows.gap
@@ -111,7 +111,7 @@ def _row(metric: Metric, rows: Rows, label: str | None, context: Context, contro
     values = metric.values(rows.data) if metric.values is not None else None
     infinite = int(np.isinf(values).sum()) if values is not None else 0
     tiles = len(rows.ids) - infinite
-    estimate = _score(metric, rows)
+    estimate = score_rows(metric, rows)
     if isinstance(estimate, str):
         return Row.model_validate(
             {
@@ -157,7 +157,7 @@ def _unbeaten(metric: Metric, rows: Rows, controls: Mapping[str, Rows]) -> tuple
     found = []
     for name, control in controls.items():
         both = frozenset(rows.ids) & frozenset(control.ids)
-        mine, trivial = _score(metric, rows.at(both)), _score(metric, control.at(both))
+        mine, trivial = score_rows(metric, rows.at(both)), score_rows(metric, control.at(both))
         if isinstance(mine, str) or isinstance(trivial, str):
             continue
         if (mine <= trivial) if metric.better == "higher" else (mine >= trivial):

@@ -12,11 +12,11 @@ import torch
 from vstain_adapters.cssp2p import Cssp2p
 from vstain_adapters.pyramid_pix2pix import PyramidPix2Pix
 from vstain_adapters.shared.imagenet import normalise
-from vstain_adapters.shared.step import total, train_step
 from vstain_bench.adapters import RECIPES, Models, Moment, Pair, Recipe, Terms, match_steps
 from vstain_bench.config import change, parse_assignments, read_settings, settings_to_toml
 from vstain_bench.errors import UsageError
 from vstain_bench.phantom import phantom_tile
+from vstain_bench.training.step import Share, total, train_step
 
 NAMES = ("asp", "bce", "cbce", "cssp2p", "p2p", "pyramid_pix2pix")
 CPU = torch.device("cpu")
@@ -49,7 +49,7 @@ def train(recipe: Recipe, pair: Pair, steps: int, seed: int = 5) -> tuple[Models
     torch.manual_seed(seed)  # dropout
     models = recipe.build(device=CPU, seed=seed)
     optimisers = recipe.optimisers(models)
-    return models, [train_step(recipe, models, optimisers, pair, moment(step)) for step in range(steps)]
+    return models, [train_step(recipe, models, optimisers, [Share(pair)], moment(step)) for step in range(steps)]
 
 
 def tensors(models: Models) -> list[torch.Tensor]:
@@ -157,7 +157,7 @@ def test_gradients_of_the_discriminator_wait_for_its_own_step(name: str, pair: P
         seen.append(next(models.discriminator.parameters()).requires_grad)
         loss.backward()
 
-    train_step(recipe, models, recipe.optimisers(models), pair, moment(), backward=backward)
+    train_step(recipe, models, recipe.optimisers(models), [Share(pair)], moment(), backward=backward)
     assert seen == [True, False]
     assert next(models.discriminator.parameters()).requires_grad
 

@@ -22,6 +22,7 @@ from vstain_bench.cli import (
     schema,
     show,
     stress,
+    train,
     weights,
 )
 from vstain_bench.errors import VstainError
@@ -51,6 +52,7 @@ app.command("compare")(compare.compare)
 app.command("figure")(figure.figure)
 app.command("gate")(gate.gate)
 app.command("stress")(stress.stress)
+app.command("train")(train.train)
 app.command("demo")(demo.demo)
 app.command("list")(list_.list_)
 app.command("schema")(schema.schema)

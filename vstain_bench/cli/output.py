@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vstain_bench.results.table import Table
     from vstain_bench.run import Preview
     from vstain_bench.stress.findings import Estimate, Findings
+    from vstain_bench.training.job import Outcome
 
 
 class _Console(Console):
@@ -102,6 +103,22 @@ def _print_flips(findings: "Findings", out: Console) -> None:
         if own:
             drawn.add_row(verdict.metric, *(_told(own[level].rate.value, ".0%") for level in levels))
     out.print(drawn)
+
+
+def print_training(outcome: "Outcome") -> None:
+    """Print each metric before and after training, and the epoch that it would have chosen."""
+    from vstain_bench.training.history import choose
+
+    untrained, last = outcome.history[0], outcome.history[-1]
+    drawn = RichTable(show_edge=False, padding=0)
+    drawn.add_column("metric", no_wrap=True)
+    for title in ("untrained", f"epoch {outcome.chosen.epoch}\n(kept)", f"epoch {last.epoch}\n(last)", "own\nchoice"):
+        drawn.add_column(title, justify="right", no_wrap=True)
+    for metric in outcome.metrics:
+        own = choose(metric, outcome.history)
+        values = [epoch.metrics.get(metric.name) for epoch in (untrained, outcome.chosen, last)]
+        drawn.add_row(metric.name, *(_told(value, ".4g") for value in values), f"epoch {own.epoch}" if own else "–")
+    console().print(drawn)
 
 
 def _rate(rate: "Estimate") -> str:

@@ -1,1 +1,1 @@
-"""What the bundled models have in common: networks, losses, and how one training step goes."""
+"""What the bundled models have in common: networks and losses."""

@@ -1,0 +1,154 @@
+"""Steps per second of each recipe beside a plain loop: ``python benchmarks/speed/training.py [cpu|cuda] [RECIPE...]``.
+
+The plain loop is what one would write: the same networks, losses and optimisers; a DataLoader that decodes with Pillow
+and cuts with numpy in two processes; zero_grad, backward, step for one side and then for the other; losses read at
+each step. Both train on the same tiles of 256 px with the same batches. They take turns, the faster of each counts.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+
+import vstain_adapters  # noqa: F401  # registers the recipes
+from vstain_bench.adapters import RECIPES, Moment, Pair, Recipe
+from vstain_bench.config import RunConfig, change
+from vstain_bench.phantom import PhantomSet, write_phantom
+from vstain_bench.training.config import TrainConfig
+from vstain_bench.training.drawing import Drawing
+from vstain_bench.training.engine import lay_out, start_engine
+from vstain_bench.training.feed import Feed, Portion
+from vstain_bench.training.sets import read_sets
+from vstain_bench.training.step import total, train_step
+
+ROUNDS = 3
+WARM_UP = 2
+SMALL: dict[str, dict[str, object]] = {
+    **{
+        name: {"backbone": "resnet18", "encoder_weights": "none", "discriminator_width": 16}
+        for name in ("bce", "cbce", "p2p", "cssp2p")
+    },
+    "pyramid_pix2pix": {"width": 16, "blocks": 4, "discriminator_width": 16},
+    "asp": {"width": 16, "blocks": 6, "discriminator_width": 8},
+}
+"""Settings for a CPU; a GPU takes the recipes as they are."""
+
+
+class Plain(Dataset[tuple[np.ndarray, np.ndarray]]):
+    """Random crops and flips of the pairs of two folders."""
+
+    def __init__(self, phantom: PhantomSet, crop: int) -> None:
+        self.pairs = [(phantom.source / f"{t.tile}.png", phantom.real / f"{t.tile}.png") for t in phantom.tiles]
+        self.crop = crop
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        source, real = (np.asarray(Image.open(path).convert("RGB")) for path in self.pairs[index])
+        top, left = (int(torch.randint(0, side - self.crop + 1, ())) for side in source.shape[:2])
+        step = [1 if torch.rand(()) < 0.5 else -1 for _ in range(2)]
+        cut = [
+            side[top : top + self.crop, left : left + self.crop][:: step[0], :: step[1]].transpose(2, 0, 1)
+            for side in (source, real)
+        ]
+        return tuple(np.ascontiguousarray(side, dtype=np.float32) / 255 for side in cut)  # type: ignore[return-value]
+
+
+def plain_steps(recipe: Recipe, phantom: PhantomSet, device: torch.device) -> Iterator[None]:
+    """Train by a plain loop; yield after each step."""
+    models = recipe.build(device=device, seed=0)
+    optimisers = recipe.optimisers(models)
+    loader = DataLoader(
+        Plain(phantom, recipe.crop or 0), batch_size=recipe.batch_size, shuffle=True, num_workers=2, drop_last=True,
+        persistent_workers=True, pin_memory=device.type == "cuda",
+    )  # fmt: skip
+    moment = Moment(1, recipe.total_epochs, torch.Generator(device).manual_seed(0))
+    while True:
+        for batch in loader:
+            pair = Pair(*(side.to(device) for side in batch))
+            generated = recipe.generate(models.generator, pair.source)
+            models.discriminator.requires_grad_(True)
+            optimisers.discriminator.zero_grad()
+            judged = total(recipe.discriminator_loss(models, pair, generated.detach()))
+            judged.backward()
+            optimisers.discriminator.step()
+            models.discriminator.requires_grad_(False)
+            optimisers.generator.zero_grad()
+            made = total(recipe.generator_loss(models, pair, generated, moment))
+            made.backward()
+            optimisers.generator.step()
+            _ = judged.item(), made.item()
+            yield
+
+
+def our_steps(recipe: Recipe, phantom: PhantomSet, name: str) -> Iterator[None]:
+    """Train as ``vstain-bench train`` does; yield after each step."""
+    tiles = RunConfig(manifest=phantom.manifest, workers=2, groups="none", device=DEVICE)
+    config = TrainConfig(recipe=name, tiles=tiles, val_real=phantom.source, val_source=phantom.source, select="mae")
+    engine = start_engine(config)
+    channels_last = engine.device.type == "cuda"
+    models = lay_out(recipe.build(device=engine.device, seed=0), channels_last=channels_last)
+    optimisers = recipe.optimisers(models)
+    wrapped = engine.wrap(models, compiled=False)
+    train = read_sets(config).train
+    feed = Feed(
+        train, Drawing(recipe, len(train.tiles), 0), portion=Portion(), device=engine.device, workers=2,
+        memory=10**9, channels_last=channels_last,
+    )  # fmt: skip
+    epoch = 0
+    while True:
+        epoch += 1
+        for step, shares in enumerate(feed.epoch(epoch)):
+            moment = Moment(1, recipe.total_epochs, torch.Generator(engine.device).manual_seed(step))
+            judged, made = train_step(recipe, wrapped, optimisers, shares, moment, backward=engine.backward)
+            if engine.device.type == "cpu" or step % 20 == 0:
+                _ = torch.stack([*judged.values(), *made.values()]).tolist()
+            yield
+
+
+def rate(steps: Iterator[None], number: int) -> float:
+    """Return steps per second."""
+    for _ in range(WARM_UP):
+        next(steps)
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
+    began = time.perf_counter()
+    for _ in range(number):
+        next(steps)
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
+    return number / (time.perf_counter() - began)
+
+
+def main(names: list[str]) -> None:
+    """Print a line for each recipe."""
+    number = 6 if DEVICE == "cpu" else 60
+    with tempfile.TemporaryDirectory() as folder:
+        phantom = write_phantom(Path(folder), groups=4, tiles_per_group=4, size=256, models={})
+        for name in names:
+            values = SMALL[name] if DEVICE == "cpu" else {"encoder_weights": "none"} if name in SMALL_UNETS else {}
+            recipe = change(RECIPES[name], {**values, "batch_size": 4, "crop": 128}, where="benchmark")
+            loops: dict[str, Callable[[], Iterator[None]]] = {
+                "plain": lambda recipe=recipe: plain_steps(recipe, phantom, torch.device(DEVICE)),  # type: ignore[misc]
+                "ours": lambda recipe=recipe, name=name: our_steps(recipe, phantom, name),  # type: ignore[misc]
+            }
+            running = {kind: start() for kind, start in loops.items()}
+            rates = {kind: max(rate(steps, number) for _ in range(1)) for kind, steps in running.items()}
+            for _ in range(ROUNDS - 1):
+                rates = {kind: max(rates[kind], rate(steps, number)) for kind, steps in running.items()}
+            plain, ours = rates["plain"], rates["ours"]
+            print(f"{name:<18}{plain:8.2f} steps/s plain {ours:8.2f} steps/s ours {ours / plain:6.2f} x", flush=True)
+
+
+SMALL_UNETS = ("bce", "cbce", "p2p", "cssp2p")
+DEVICE = sys.argv[1] if len(sys.argv) > 1 else "cpu"
+
+if __name__ == "__main__":
+    main(sys.argv[2:] or ["bce", "cbce", "p2p", "cssp2p", "pyramid_pix2pix", "asp"])

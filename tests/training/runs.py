@@ -1,0 +1,60 @@
+"""What the tests of training share: a configuration of the toy, tensors of a folder, and a training in a child."""
+
+import contextlib
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from torch import Tensor
+
+from vstain_bench.config import RunConfig
+from vstain_bench.training.config import TrainConfig
+from vstain_bench.training.folder import TrainingFolder
+from vstain_bench.training.job import Outcome, train
+from vstain_bench.training.listener import Listener, Stepped
+
+TOY = Path(__file__).with_name("toy.py")
+
+
+def config(manifest: Path | None, **values: Any) -> TrainConfig:
+    """The toy on the tiles of a manifest; values of the tiles' configuration go there."""
+    of_tiles = {key: values.pop(key) for key in list(values) if key in RunConfig.model_fields and key != "metrics"}
+    tiles = RunConfig(**{"manifest": manifest, "plugin": (TOY,), "device": "cpu", "workers": 1, **of_tiles})
+    quick = {"select": "mae", "metrics": "mae", "log_every": 2, "samples": 0}
+    return TrainConfig(**{"recipe": "toy", **quick, **values, "tiles": tiles})
+
+
+def weights(out: Path, file: str = "last.safetensors") -> dict[str, Tensor]:
+    return load_file(out / file)
+
+
+def run(settings: TrainConfig, out: Path, listener: Listener | None = None) -> Outcome:
+    return train(settings, out, listener)
+
+
+def child(settings: TrainConfig, out: Path, step: int | None, delay: float | None) -> None:
+    """Train in a process of its own, killed without warning after a step, or after some seconds."""
+    import torch
+
+    torch.set_num_threads(1)
+
+    def stepped(now: Stepped) -> None:
+        if now.steps == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if delay is not None:
+        timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGKILL))
+        timer.daemon = True
+        timer.start()
+    with Path(os.devnull).open("w") as silent, contextlib.redirect_stderr(silent):
+        train(settings, out, Listener(stepped=stepped))
+
+
+def files(out: Path) -> dict[str, bytes]:
+    """The files of a training that hold no time."""
+    folder = TrainingFolder(out)
+    kept = (folder.best, folder.last, folder.card, folder.recipe)
+    return {file.name: file.read_bytes() for file in kept}
