@@ -9,7 +9,7 @@ from types import FrameType
 import typer
 
 from vstain_bench import __version__
-from vstain_bench.cli import check, compare, demo, gate, list_, merge, run, schema, show, stress, weights
+from vstain_bench.cli import check, compare, demo, gate, list_, merge, predict, run, schema, show, stress, weights
 from vstain_bench.errors import VstainError
 
 EPILOG = (
@@ -36,6 +36,7 @@ app.command("show")(show.show)
 app.command("compare")(compare.compare)
 app.command("gate")(gate.gate)
 app.command("stress")(stress.stress)
+app.command("predict")(predict.predict)
 app.command("demo")(demo.demo)
 app.command("list")(list_.list_)
 app.command("schema")(schema.schema)

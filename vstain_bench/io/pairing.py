@@ -34,8 +34,8 @@ class Paired:
     warnings: tuple[str, ...] = ()
 
 
-def refuse(problems: Iterable[Problem], total: int, where: str) -> None:
-    """Raise for problems, if any: the first ten by name and their number."""
+def refuse(problems: Iterable[Problem], total: int, where: str, done: str = "scored") -> None:
+    """Raise for problems, if any: the first ten by name and their number, and that nothing was ``done``."""
     listed = tuple(problems)
     if not listed:
         return
@@ -45,8 +45,8 @@ def refuse(problems: Iterable[Problem], total: int, where: str) -> None:
     tiles = len({problem.tile for problem in listed})
     raise InputError(
         where=where,
-        found=f"{tiles} of {total} tiles cannot be scored:\n" + "\n".join(lines) + "\n",
-        next_step="Nothing was scored. Complete the folders, or pass --on-error skip to leave these tiles out by name.",
+        found=f"{tiles} of {total} tiles cannot be {done}:\n" + "\n".join(lines) + "\n",
+        next_step=f"Nothing was {done}. Complete the folders, or pass --on-error skip to leave these tiles out by name.",
     )
 
 
