@@ -38,7 +38,7 @@ class Mode:
     truncated: bool = False
 
 
-EVAL = Mode(summary="evaluation mode: the same tile gives the same output")
+EVAL = Mode(summary="the same tile gives the same output, rounded to 8 bits")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ class Loading:
 
     weights: Path | None = None
     mode: Mode = EVAL
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     settings: Mapping[str, object] = field(default_factory=dict)
 
 

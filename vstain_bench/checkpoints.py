@@ -1,8 +1,8 @@
 """From a weight file to a model: checkpoints of ``train``, state dicts of the authors, and what a wrong file is.
 
-Every recipe is an adapter by this module. A checkpoint of ``train`` says in the ``card.json`` beside it which recipe and
-settings it is of. A state dict of someone else's says nothing: the recipe's forms are tried one after the other, and
-the one whose keys and shapes are the file's is taken. None is filled in part.
+Every recipe is an adapter by this module. A checkpoint of ``train`` says in the ``card.json`` beside it which recipe
+and settings it is of. A state dict of someone else's says nothing: the recipe's forms are tried one after the other,
+and the one whose keys and shapes are the file's is taken. None is filled in part.
 """
 
 import json
@@ -248,7 +248,7 @@ def recipe_adapter(
             summary=recipe.summary,
             citation=recipe.citation,
             licence=licence,
-            weights=f"a checkpoint of `train {name}`, or a state dict of this generator",
+            weights=f"a checkpoint of 'vstain-bench train {name}', or a state dict of this generator",
         ),
         load=load,
         modes={"eval": EVAL} | ({"released": released} if released else {}),

@@ -2,7 +2,7 @@
 
 Windows are faded in one after the other, along a row and then row under row:
 
-    canvas ← canvas + w · (window − canvas),   w(k) = sin²(π/2 · (k + ½) / n),   k = 0 … n − 1 across the overlap of n px
+    canvas ← canvas + w · (window − canvas),   w(k) = sin²(π/2 · (k + ½) / n),   k = 0 … n − 1 in an overlap of n px
 
 so the weights of all windows at a pixel sum to one, and a network that changes nothing gives back the same bits.
 """
@@ -42,8 +42,8 @@ class Windows:
 def starts(length: int, window: int, overlap: int, multiple: int = 1) -> tuple[int, ...]:
     """Return where windows begin along a side: as few as overlap by at least so many px, evenly spread.
 
-    They begin at multiples of ``multiple``, so that a network which halves the resolution sees all of them alike; length
-    and window must be such multiples, and windows advance by one multiple at least.
+    They begin at multiples of ``multiple``, so that a network which halves the resolution sees all of them alike;
+    length and window must be such multiples, and windows advance by one multiple at least.
     """
     if window >= length:
         return (0,)
@@ -82,8 +82,8 @@ def through_windows(
         for first in range(0, len(windows.lefts), batch_size):
             lefts = windows.lefts[first : first + batch_size]
             made = stain(torch.cat([image[:, :, rows, left : left + windows.width] for left in lefts]))
-            for left, window in zip(lefts, made.split(1), strict=True):
-                _fade_in(strip, window, left, filled, axis=3)
+            for place, left in enumerate(lefts):
+                _fade_in(strip, made[place : place + 1], left, filled, axis=3)
                 filled = left + windows.width
         _fade_in(canvas, strip, top, windows.tops[row - 1] + windows.height if row else 0, axis=2)
     return canvas

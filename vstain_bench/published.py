@@ -100,11 +100,12 @@ def find_published(name: str, adapter: Adapter, key: str, store: WeightsStore) -
     """
     if key not in adapter.published:
         released = ", ".join(f"{AUTHORS}{each}" for each in adapter.published)
+        lacking = (
+            f"the authors of {name} published no such file" if released else f"no file of {name}'s authors is known"
+        )
         raise UsageError(
             where=f"--weights {AUTHORS}{key}",
-            found=f"the authors of {name} published no such file"
-            if released
-            else f"no file of {name}'s authors is known",
+            found=lacking,
             expected=f"one of {released}" if released else "a file of your own",
             next_step=nearest(key, list(adapter.published)),
         )

@@ -41,8 +41,8 @@ def read_module(path: Path, device: torch.device) -> torch.jit.ScriptModule:
                 where=f"weights {path}",
                 found=f"no TorchScript module ({str(fault).partition(chr(10))[0][:200]})",
                 expected="a file written by torch.jit.save (a state dict or a pickled model is something else)",
-                next_step="Export with torch.jit.trace(model.eval(), example).save(FILE); state dicts go to the adapter "
-                "of their network (vstain-bench list adapters).",
+                next_step="Export with torch.jit.trace(model.eval(), example).save(FILE). A state dict goes to the "
+                "adapter of its network (vstain-bench list adapters).",
             ) from fault
     return module.eval()
 

@@ -46,7 +46,8 @@ def refuse(problems: Iterable[Problem], total: int, where: str, done: str = "sco
     raise InputError(
         where=where,
         found=f"{tiles} of {total} tiles cannot be {done}:\n" + "\n".join(lines) + "\n",
-        next_step=f"Nothing was {done}. Complete the folders, or pass --on-error skip to leave these tiles out by name.",
+        next_step=f"Nothing was {done}. Complete the folders, or pass --on-error skip to leave these tiles out by "
+        "name.",
     )
 
 

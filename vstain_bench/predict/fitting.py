@@ -35,9 +35,13 @@ class Tiling:
 
     def __str__(self) -> str:
         if self.window is None:
-            return "whole tiles"
-        windows = f"windows of {self.window} px overlapping by {self.overlap} px or more"
-        return f"whole tiles up to {self.largest_whole} px a side, larger ones in {windows}"
+            return "whole"
+        return f"whole up to {self.largest_whole} px, else {self.windows}"
+
+    @property
+    def windows(self) -> str:
+        """How larger tiles go, in words."""
+        return f"windows of {self.window} px, overlap {self.overlap} px"
 
 
 @dataclass(frozen=True)
@@ -102,18 +106,18 @@ def fit(size: tuple[int, int], tiling: Tiling, side: int | None = None) -> Fit |
         side: The only side that the network takes, if there is but one.
     """
     width, height = size
-    padded = [_up(max(length, tiling.minimum_side), tiling.multiple) for length in (height, width)]
-    for length, after in zip((height, width), padded, strict=True):
+    high, wide = (_up(max(length, tiling.minimum_side), tiling.multiple) for length in (height, width))
+    for length, after in ((height, high), (width, wide)):
         if after - length >= length:
             return (
                 f"{width}×{height} px: too small, the network takes {tiling.minimum_side} px a side or more, and "
                 "mirroring can fill up less than half of it"
             )
-    if tiling.window is None or max(padded) <= (tiling.largest_whole or 0):
-        if side is not None and padded != [side, side]:
+    if tiling.window is None or max(high, wide) <= (tiling.largest_whole or 0):
+        if side is not None and (high, wide) != (side, side):
             return f"{width}×{height} px: the network takes {side}×{side} px alone (leave --window out)"
-        return Fit(*padded, windows=None)
-    return Fit(*padded, windows=lay_windows((padded[0], padded[1]), tiling.window, tiling.overlap, tiling.multiple))
+        return Fit(high, wide, None)
+    return Fit(high, wide, lay_windows((high, wide), tiling.window, tiling.overlap, tiling.multiple))
 
 
 def _up(length: int, multiple: int) -> int:

@@ -1,7 +1,7 @@
 """The folder of a prediction: images, where they come from, and what makes a stopped prediction go on.
 
-``predict.json`` says what made the images; a folder belongs to one setting. ``predicted.csv`` names every finished image
-with the SHA-256 of its H&E and its own; an image counts as done only while both are still those.
+``predict.json`` says what made the images; a folder belongs to one setting. ``predicted.csv`` names every finished
+image with the SHA-256 of its H&E and its own; an image counts as done only while both are still those.
 """
 
 import csv

@@ -1,8 +1,7 @@
-"""The job of ``predict``: settle what is asked, stain every tile that is not done yet, say where the images come from."""
+"""The job of ``predict``: settle what is asked, stain every tile that is not done, say where the images come from."""
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -246,9 +245,13 @@ def _tell(job: Job, told: Callable[[str], None]) -> None:
     told(f"{job.config.adapter}{weights}: {job.adapter.card.summary}")
     told(f"mode {job.config.mode}: {job.mode.summary}")
     tiled = [fitted.windows for fitted in job.fits.values() if fitted.windows is not None]
-    padded = sum((fitted.width, fitted.height) != _size(job, tile) for tile, fitted in job.fits.items())
+    sizes = {tile.id: tile.size for tile in job.sources.tiles}
+    padded = sum((fitted.width, fitted.height) != sizes[tile] for tile, fitted in job.fits.items())
     if tiled:
-        told(f"{len(tiled)} of {len(job.fits)} tiles go in {job.tiling}, {sum(each.count for each in tiled)} in all")
+        count = sum(each.count for each in tiled)
+        told(f"{len(tiled)} of {len(job.fits)} tiles go in {job.tiling.windows} or more: {count} in all")
+    else:
+        told(f"{len(job.fits)} tiles go through whole")
     if padded:
         told(
             f"{padded} of {len(job.fits)} tiles are mirrored to multiples of {job.tiling.multiple} px (at least "
@@ -256,10 +259,6 @@ def _tell(job: Job, told: Callable[[str], None]) -> None:
         )
     for note in job.sources.notes:
         told(note)
-
-
-def _size(job: Job, tile: str) -> tuple[int, int]:
-    return next(each.size for each in job.sources.tiles if each.id == tile)
 
 
 def _stain_all(job: Job, kept: list[Done], progress: Progress | None) -> tuple[list[Done], list[Problem]]:
@@ -285,16 +284,15 @@ def _stain_all(job: Job, kept: list[Done], progress: Progress | None) -> tuple[l
             batches = load_batches(
                 requests, job.policy, batch_size=batch_size, workers=config.workers, device=job.staining.device
             )
-            with closing(batches):
-                for loaded in batches:
-                    if isinstance(loaded, Failed):
-                        if config.on_error == "fail":
-                            raise loaded.fault
-                        failed.append(as_problem(loaded.id, loaded.fault))
-                        continue
-                    codes = stain_tiles(loaded.images["source"], loaded.ids, job.fits[loaded.ids[0]], job.staining)
-                    for tile, image in zip(loaded.ids, codes, strict=True):
-                        writer.put(tile, image, loaded.digests[tile]["source"])
+            for loaded in batches:
+                if isinstance(loaded, Failed):
+                    if config.on_error == "fail":
+                        raise loaded.fault
+                    failed.append(as_problem(loaded.id, loaded.fault))
+                    continue
+                codes = stain_tiles(loaded.images["source"], loaded.ids, job.fits[loaded.ids[0]], job.staining)
+                for tile, image in zip(loaded.ids, codes, strict=True):
+                    writer.put(tile, image, loaded.digests[tile]["source"])
     return made, failed
 
 

@@ -22,10 +22,10 @@ folders at most 0.11."""
 
 
 def magenta_excess(pixels: Pixels) -> float | None:
-    """Return how far eosin takes green light before red and blue: median over tissue of (G − max(R, B)) / mean(R, G, B).
+    """Return how far green light is taken before red and blue: median over tissue of (G − max(R, B)) / mean(R, G, B).
 
-    R, G and B are optical densities above the tile's background. DAB takes blue first and haematoxylin red and green
-    alike, so that an IHC is near zero or below. None where there is too little tissue to tell.
+    R, G and B are optical densities above the tile's background. Eosin takes green first, DAB blue, and haematoxylin
+    red and green alike, so that an IHC is near zero or below. None where there is too little tissue to tell.
     """
     density = -np.log10(np.clip(pixels[::4, ::4].reshape(-1, 3), 1 / 255, 1))
     density = density - np.percentile(density, 1, axis=0)

@@ -121,8 +121,9 @@ def _memory(images: Images, batch_size: int) -> Iterator[None]:
         raise MachineError(
             where=f"{len(images)} tiles of {width}×{height} px",
             found=f"memory does not suffice ({str(fault).partition('. ')[0][:160]})",
-            next_step=f"Pass --batch-size {max(1, batch_size // 2)}{'' if batch_size > 1 else ' --window 512'}; what is "
-            "done is kept.",
+            next_step=f"Pass --batch-size {batch_size // 2}: what is done is kept."
+            if batch_size > 1
+            else "Pass --window 512, and another --out.",
         ) from fault
 
 

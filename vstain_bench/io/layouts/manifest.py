@@ -1,7 +1,8 @@
 """A manifest: one CSV with the columns ``tile, source, real, generated, group, label, mpp``; paths relative to it.
 
-``tile`` and ``real`` are needed (``tile`` and ``source`` where nothing but H&E is wanted). ``generated`` may be left out when folders of generated tiles are given, which are
-then matched by tile; a column ``generated:NAME`` adds the model NAME. Empty cells say "not known".
+``tile`` and ``real`` are needed, ``tile`` and ``source`` where nothing but the H&E is wanted. ``generated`` may be left
+out when folders of generated tiles are given, which are then matched by tile; a column ``generated:NAME`` adds the
+model NAME. Empty cells say "not known".
 """
 
 import csv
