@@ -17,6 +17,7 @@ COMMANDS = {
     "compare": "models against a reference on the same tiles: differences, tests of patients, corrected, with figures",
     "gate": "a run against its baseline, [for a CI](ci.md); exit 1 when a number is worse or not comparable",
     "stress": "perturb real tiles in micrometres and say how each metric answers",
+    "predict": "H&E tiles become [virtual IHC tiles](predict.md) of a recipe, a TorchScript or an ONNX file",
     "demo": "synthetic tissue, four simulated models, a run and its report; no download",
     "list": "what exists: metrics, protocols, encoders, datasets, controls, reports, adapters, recipes",
     "weights": "list, fetch and verify the weight files of networks",
@@ -76,13 +77,17 @@ def reference() -> str:
         ("Controls", "controls"),
         ("Reports", "reports"),
         ("Formats of a gate", "gate-formats"),
-        ("Adapters", "adapters"),
     ):
         lines += [
             f"## {title}",
             "",
             *_table(["name", "what"], [[_code(r["name"]), r["summary"]] for r in catalogue(what)]),
         ]
+    lines += ["## Adapters", ""]
+    lines += _table(
+        ["name", "what", "weights", "modes", "files of the authors"],
+        [[_code(r["name"]), r["summary"], r["weights"], r["modes"], r["authors"]] for r in catalogue("adapters")],
+    )
     lines += ["## Recipes", ""]
     lines += _table(
         ["name", "what", "epochs", "batch", "learning rate", "source"],

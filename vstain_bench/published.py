@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vstain_bench.adapters import Adapter, PublishedFile
-from vstain_bench.checkpoints import BEST
+from vstain_bench.checkpoints import BEST, adapters
 from vstain_bench.errors import MachineError, UsageError
 from vstain_bench.features.weights import WeightsStore, WeightsUnavailable, digest
 from vstain_bench.registry import nearest
@@ -128,3 +128,53 @@ def find_published(name: str, adapter: Adapter, key: str, store: WeightsStore) -
             next_step="Likely an interrupted download: delete it and get it again.",
         )
     return path
+
+
+def published_records(store: WeightsStore) -> list[dict[str, object]]:
+    """Return what is known of every file of the authors, and whether it is here, for ``weights list``."""
+    records: list[dict[str, object]] = []
+    known = adapters()
+    for name in known:
+        for key, published in known[name].published.items():
+            inner = place(name, key, published)
+            path = next((folder / inner for folder in store.folders if (folder / inner).is_file()), None)
+            records.append(
+                {
+                    "name": f"{name} {AUTHORS}{key}",
+                    "summary": f"{'present' if path else 'missing'}, a generator trained on {published.trained_on}",
+                    "state": "present" if path else "missing",
+                    "file": str(inner),
+                    "licence": published.licence,
+                    "path": str(path or ""),
+                    "url": published.url,
+                    "sha256": published.sha256 or "not recorded by its publisher",
+                    "steps": published.steps,
+                }
+            )
+    return records
+
+
+def refuse_to_fetch(name: str, store: WeightsStore) -> None:
+    """Say how to get a file of the authors by hand, where ``name`` is one: ``authors:NAME``, ``ADAPTER authors:NAME``.
+
+    Raises:
+        UsageError: It is one; no program fetches it.
+    """
+    before, colon, key = name.partition(AUTHORS)
+    if not colon:
+        return
+    known, adapter = adapters(), before.strip()
+    owners = [each for each in known if key in known[each].published and adapter in ("", each)]
+    if not owners:
+        every = [f"{each} {AUTHORS}{other}" for each in known for other in known[each].published]
+        raise UsageError(where=f"weights '{name}'", found="unknown name", expected=f"one of {', '.join(every)}")
+    told = []
+    for owner in owners:
+        published = known[owner].published[key]
+        told.append(f"{owner}: {published.steps} Put it at {store.folder / place(owner, key, published)}.")
+    raise UsageError(
+        where=f"weights '{name}'",
+        found="its publisher recorded no digest, so nothing is fetched unseen",
+        expected="a download by hand",
+        next_step=" ".join(told),
+    )

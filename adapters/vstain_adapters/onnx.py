@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from vstain_adapters.shared.exported import exported
+from vstain_adapters.shared.exported import exported, refuses
 from vstain_bench.adapters import ADAPTERS, Adapter, Card, Loading, Model
 from vstain_bench.errors import MachineError
 from vstain_bench.types import Images
@@ -79,7 +79,7 @@ def open_session(path: Path, device: torch.device) -> "onnxruntime.InferenceSess
         providers.insert(0, ("CUDAExecutionProvider", {"device_id": str(device.index or 0)}))
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers)
-    except Exception as fault:  # onnxruntime's own exceptions share no base class of their own
+    except Exception as fault:  # onnxruntime's exceptions share no base class
         raise MachineError(
             where=f"weights {path}",
             found=f"onnxruntime cannot read it ({str(fault).partition(chr(10))[0][:200]})",
@@ -120,8 +120,8 @@ def load(asked: Loading) -> Model:
     """Return the network of the file as a model."""
     assert asked.weights is not None
     settings = exported(asked.settings)
-    session = open_session(asked.weights, asked.device)
-    door = read_door(session, asked.weights)
+    weights, session = asked.weights, open_session(asked.weights, asked.device)
+    door = read_door(session, weights)
 
     def stain(source: Images) -> Images:
         images = settings.into(source)
@@ -129,7 +129,10 @@ def load(asked: Loading) -> Model:
             images = torch.cat([images, images[-1:].expand(door.batch - len(images), -1, -1, -1)])
         if door.channels_last:
             images = images.permute(0, 2, 3, 1)
-        found = session.run(None, {door.name: images.contiguous().cpu().numpy()})[0]
+        try:
+            found = session.run(None, {door.name: images.contiguous().cpu().numpy()})[0]
+        except Exception as fault:  # onnxruntime's exceptions share no base class
+            raise refuses(weights, source, fault) from fault
         made = torch.from_numpy(found).to(asked.device)[: len(source)]
         return settings.out_of(made.permute(0, 3, 1, 2) if door.channels_last else made)
 

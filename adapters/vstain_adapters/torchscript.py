@@ -11,7 +11,7 @@ from typing import cast
 
 import torch
 
-from vstain_adapters.shared.exported import exported
+from vstain_adapters.shared.exported import exported, refuses
 from vstain_bench.adapters import ADAPTERS, Adapter, Card, Loading, Model
 from vstain_bench.errors import MachineError
 from vstain_bench.types import Images
@@ -51,10 +51,15 @@ def load(asked: Loading) -> Model:
     """Return the module of the file as a model."""
     assert asked.weights is not None
     settings = exported(asked.settings)
-    module = read_module(asked.weights, asked.device)
+    weights, module = asked.weights, read_module(asked.weights, asked.device)
 
     def stain(source: Images) -> Images:
-        return settings.out_of(cast(torch.Tensor, module(settings.into(source))))
+        try:
+            return settings.out_of(cast(torch.Tensor, module(settings.into(source))))
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except RuntimeError as fault:
+            raise refuses(weights, source, fault) from fault
 
     return Model(
         stain=stain,

@@ -22,7 +22,7 @@ RECIPES.register("asp")(Asp())
 ADAPTERS.register("asp")(
     recipe_adapter(
         "asp",
-        licence="BSD-2-Clause style (re-implemented)",
+        licence="Apache-2.0; of weights, their publisher's",
         released=Mode(
             summary="spectral norm takes one more power iteration, as the authors' test script does without --eval "
             "(here from the stored vectors for every tile); cut to 8 bits",

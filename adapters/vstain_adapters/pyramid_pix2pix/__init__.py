@@ -23,7 +23,7 @@ RECIPES.register("pyramid_pix2pix")(PyramidPix2Pix())
 ADAPTERS.register("pyramid_pix2pix")(
     recipe_adapter(
         "pyramid_pix2pix",
-        licence="BSD-3-Clause style (re-implemented)",
+        licence="Apache-2.0; of weights, their publisher's",
         released=Mode(
             summary="batch norm by the tile itself and dropout on, as the authors' test script leaves them without "
             "--eval; cut to 8 bits",

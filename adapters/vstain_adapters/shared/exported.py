@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from pydantic import PositiveInt
 
 from vstain_adapters.shared.imagenet import normalise
 from vstain_bench.config import change
+from vstain_bench.errors import InputError
 from vstain_bench.types import Images
 
 
@@ -36,6 +38,18 @@ class Exported:
     def out_of(self, images: Images) -> Images:
         """Return the network's output in [0, 1]."""
         return {"0..1": images, "-1..1": (images + 1) / 2, "0..255": images / 255}[self.output]
+
+
+def refuses(weights: Path, source: Images, fault: Exception) -> InputError:
+    """Return the error for a network that fails on tiles: most often it was exported for one size, or for multiples."""
+    height, width = source.shape[2:]
+    return InputError(
+        where=f"weights {weights}",
+        found=f"the network fails on {len(source)} tiles of {width}×{height} px "
+        f"({str(fault).strip().rpartition(chr(10))[2][:200]})",
+        expected="a network that takes them",
+        next_step="Say what it takes: --set multiple=32 pads tiles, --window 512 cuts them, --batch-size 1.",
+    )
 
 
 def exported(settings: Mapping[str, object]) -> Exported:
