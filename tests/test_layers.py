@@ -15,8 +15,7 @@ ADAPTERS = ROOT.parent / "adapters" / "vstain_adapters"
 LAYERS = (
     ("cli",),
     ("demo", "catalogue"),
-    ("predict",),
-    ("run", "merge", "compare", "gate", "stress_job"),
+    ("run", "merge", "compare", "gate", "stress_job", "predict"),
     ("reports",),
     (
         "score",
@@ -37,7 +36,7 @@ LAYERS = (
     ("checkpoints",),
     ("metrics", "adapters"),
     ("features", "io", "results"),
-    ("stain", "nuclei", "registration", "phantom", "mosaic", "registry", "config", "provenance", "publish"),
+    ("stain", "nuclei", "registration", "phantom", "mosaic", "devices", "registry", "config", "provenance", "publish"),
     ("types",),
     ("errors",),
 )

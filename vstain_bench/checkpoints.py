@@ -344,8 +344,13 @@ def _model(name: str, recipe: Recipe, checkpoint: Checkpoint, asked: Loading) ->
         minimum_side=recipe.minimum_side,
         largest_batch=1 if asked.mode.training else None,
         random=random,
-        facts={"recipe": name, "settings": asdict(recipe)},
+        facts={"recipe": name, "settings": asdict(recipe), "training": _told_by(checkpoint.card)},
     )
+
+
+def _told_by(card: Mapping[str, object]) -> dict[str, object]:
+    """Return what a card says of how its weights came about."""
+    return {key: card[key] for key in ("code_version", "origin", "seed", "data", "select", "best") if key in card}
 
 
 def _fold_spectral_norm(network: nn.Module) -> None:

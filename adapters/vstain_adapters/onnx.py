@@ -97,10 +97,10 @@ def read_door(session: "onnxruntime.InferenceSession", path: Path) -> Door:
     inputs = session.get_inputs()
     shape = list(inputs[0].shape) if len(inputs) == 1 and inputs[0].type == "tensor(float)" else []
     batch, *sides = (size if isinstance(size, int) else None for size in shape) if shape else (None,)
-    if len(sides) == 3 and sides[0] in (3, None):
-        height, width, channels_last = sides[1], sides[2], False
-    elif len(sides) == 3 and sides[2] == 3:
+    if len(sides) == 3 and sides[2] == 3 and sides[0] != 3:
         height, width, channels_last = sides[0], sides[1], True
+    elif len(sides) == 3 and sides[0] in (3, None):
+        height, width, channels_last = sides[1], sides[2], False
     else:
         told = ", ".join(f"{each.name} {each.shape} {each.type}" for each in inputs)
         raise MachineError(

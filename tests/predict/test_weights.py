@@ -90,7 +90,7 @@ def test_spectral_norm_is_folded_once_and_computes_the_same(tmp_path: Path) -> N
     model = adapters()["asp"].load(Loading(weights=tmp_path / "net.pth", settings=SMALL["asp"]))
     with torch.inference_mode():
         expected = small("asp").generate(network.eval(), images)
-        assert (model.stain(images) - expected).abs().max() < 1e-6
+        assert (model.stain(images) - expected).abs().max() < 1e-4
 
 
 def test_generator_tensors_of_any_nesting() -> None:

@@ -34,8 +34,8 @@ class Paired:
     warnings: tuple[str, ...] = ()
 
 
-def refuse(problems: Iterable[Problem], total: int, where: str, done: str = "scored") -> None:
-    """Raise for problems, if any: the first ten by name and their number, and that nothing was ``done``."""
+def refuse(problems: Iterable[Problem], total: int, where: str, *, purpose: str = "scored") -> None:
+    """Raise for problems, if any: the first ten by name and their number; ``purpose`` is what tiles are refused for."""
     listed = tuple(problems)
     if not listed:
         return
@@ -45,8 +45,8 @@ def refuse(problems: Iterable[Problem], total: int, where: str, done: str = "sco
     tiles = len({problem.tile for problem in listed})
     raise InputError(
         where=where,
-        found=f"{tiles} of {total} tiles cannot be {done}:\n" + "\n".join(lines) + "\n",
-        next_step=f"Nothing was {done}. Complete the folders, or pass --on-error skip to leave these tiles out by "
+        found=f"{tiles} of {total} tiles cannot be {purpose}:\n" + "\n".join(lines) + "\n",
+        next_step=f"Nothing was {purpose}. Complete the folders, or pass --on-error skip to leave these tiles out by "
         "name.",
     )
 

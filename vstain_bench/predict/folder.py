@@ -7,6 +7,7 @@ image with the SHA-256 of its H&E and its own; an image counts as done only whil
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
@@ -17,8 +18,11 @@ from vstain_bench.features.weights import digest
 from vstain_bench.io.pairing import Problem
 from vstain_bench.io.scan import IMAGE_EXTENSIONS
 from vstain_bench.io.sources import SourceTile
+from vstain_bench.journal import setting_differences
 from vstain_bench.publish import publish_text
 
+_HALF = re.compile(r"\..+\.(?:png|jpg|csv|json)\.[a-z0-9_]{8}\.(?:png|jpg|csv|json)")
+"""What ``publish.replacing`` calls a file until it is whole."""
 HEADER = ("tile", "file", "source_sha256", "sha256")
 
 
@@ -71,19 +75,27 @@ class PredictionFolder:
                     expected="a new folder, or one of a prediction that was stopped",
                 )
 
+    def remove_halves(self) -> None:
+        """Remove what a killed prediction left half-written; the folder is its own."""
+        if self.facts.is_file():
+            for path in self.path.rglob(".*.*"):
+                if _HALF.fullmatch(path.name):
+                    path.unlink(missing_ok=True)
+
     def claim(self, settings: Mapping[str, object], facts: Mapping[str, object]) -> None:
-        """Take the folder for these settings, or make sure that it is theirs.
+        """Take the folder for these settings, or make sure that it is theirs; one without an image is anyone's.
 
         Raises:
             UsageError: Its images were made with others.
         """
         if self.facts.is_file():
             before = self.read_facts().get("settings")
-            now = json.loads(json.dumps(settings))
-            if before != now:
+            there = _flat(before) if isinstance(before, dict) else {}
+            lines = setting_differences(there, _flat(json.loads(json.dumps(settings))), "there", "now")
+            if lines and self.recorded():
                 raise UsageError(
                     where=f"--out {self.path}",
-                    found=f"its images were made otherwise: {_difference(before, now)}",
+                    found="its images were made otherwise:\n" + "\n".join(lines) + "\n",
                     next_step="Choose another --out, or delete the folder to make them anew.",
                 )
         self.write_facts({**facts, "settings": settings, "finished": False})
@@ -188,8 +200,9 @@ def _csv(lines: Iterable[Sequence[object]]) -> str:
     return text.getvalue()
 
 
-def _difference(before: object, now: Mapping[str, object]) -> str:
-    if not isinstance(before, dict):
-        return "its predict.json is none"
-    keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
-    return ", ".join(f"{key} was {before.get(key)!r:.80} and is {now.get(key)!r:.80}" for key in keys[:3])
+def _flat(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    """Return nested values under dotted keys."""
+    flat: dict[str, object] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat

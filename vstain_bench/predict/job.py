@@ -11,6 +11,7 @@ from vstain_bench import __version__
 from vstain_bench.adapters import Adapter, Loading, Mode
 from vstain_bench.checkpoints import adapters
 from vstain_bench.config import parse_assignments
+from vstain_bench.devices import BATCH_SIZES, choose_device
 from vstain_bench.errors import UsageError
 from vstain_bench.features.weights import WeightsStore
 from vstain_bench.io.batches import Failed, Request, load_batches
@@ -27,7 +28,6 @@ from vstain_bench.provenance import command, machine, versions
 from vstain_bench.published import Weights, find_weights
 from vstain_bench.registry import load_plugins, nearest
 from vstain_bench.results.claim import claimed
-from vstain_bench.run import BATCH_SIZES, choose_device
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 Progress = Callable[[str, int, int], None]
@@ -125,6 +125,7 @@ def predict(
         job = _settle(config, out, progress)
         _tell(job, told)
         job.folder.claim(job.settings(), job.facts())
+        job.folder.remove_halves()
         kept = job.folder.verified(job.sources.tiles, config.workers, _phase(progress, "checking what is done"))
         if kept:
             told(f"{len(kept)} images are done already")
@@ -216,7 +217,7 @@ def _require_complete(sources: Sources, config: PredictConfig) -> None:
     """Refuse tiles with problems unless they are to be skipped; refuse in any case when nothing is left."""
     if config.on_error == "fail" or not sources.tiles:
         tiles = {tile.id for tile in sources.tiles} | {problem.tile for problem in sources.problems}
-        refuse(sources.problems, len(tiles), "input", "stained")
+        refuse(sources.problems, len(tiles), "input", purpose="stained")
 
 
 def _fit_all(
