@@ -111,7 +111,7 @@ def test_a_network_that_fails_on_a_size_is_told_and_can_be_helped(odd: Path, sta
         stained("torchscript", **asked)
     for words in ("picky.pt", "97×97 px", "--set multiple=32"):
         assert words in str(caught.value)
-    assert stained("torchscript", **asked, settings=("multiple=2",)).images == 4
+    assert stained("torchscript", **asked, settings=("multiple=2",), out="again").images == 4
 
 
 # what is written, adapter, options, words of the error

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path, PurePosixPath
 
 from vstain_bench.errors import DecodeError, UsageError
@@ -91,7 +92,7 @@ def read_sources(
     gathered = _gather(name, request)
     problems = _unusable(gathered)
     refused = {problem.tile for problem in problems}
-    files = [(key, file) for key, file in sorted(gathered.source or ()) if key not in refused]
+    files = [(key, file) for key, file in sorted(gathered.source or (), key=itemgetter(0)) if key not in refused]
     tiles, more = _inspect(files, policy or DecodePolicy(), workers, progress)
     partial = limit is not None and limit < len(tiles)
     notes = [*gathered.notes, *_remarks(tiles)]

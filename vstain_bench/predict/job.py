@@ -145,13 +145,13 @@ def _settle(config: PredictConfig, out: Path, progress: Progress | None) -> Job:
     folder = PredictionFolder(out, ".jpg" if config.jpeg_quality else ".png")
     sources = _settle_sources(config, policy, progress)
     folder.refuse_foreign(None if config.manifest else config.source or sources.tiles[0].file.path.parent)
-    if not config.any_stain:
-        require_he(sources.tiles, policy, config.source)
     model = adapter.load(
         Loading(weights=weights.path if weights else None, mode=mode, device=device, settings=settings)
     )
     tiling = settle_tiling(model, config.window, config.overlap)
     sources, fits = _fit_all(config, sources, tiling, model.side)
+    if not config.any_stain:
+        require_he(sources.tiles, policy, config.source)
     return Job(
         config=config,
         folder=folder,
