@@ -32,7 +32,7 @@ LAYERS = (
         "stats",
         "stress",
     ),
-    ("published",),
+    ("weight_sources",),
     ("checkpoints",),
     ("metrics", "adapters"),
     ("features", "io", "results"),

@@ -325,12 +325,11 @@ class _Released(nn.Module):
 
 def _model(name: str, recipe: Recipe, checkpoint: Checkpoint, asked: Loading) -> Model:
     network = fill(_blank(recipe), checkpoint.tensors, checkpoint.path, asked.device)
-    generator: nn.Module = network
-    if asked.mode.training:
-        generator = _Released(lay_out_channels_last(network))
-    else:
+    if not asked.mode.training:
         _fold_spectral_norm(network)
+    if asked.device.type == "cuda":  # a CPU's library orders weights as it likes; images come with channels last anyway
         lay_out_channels_last(network)
+    generator = _Released(network) if asked.mode.training else network
 
     def stain(source: Images) -> Images:
         return recipe.generate(generator, source)

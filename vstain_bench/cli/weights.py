@@ -22,8 +22,8 @@ def list_(weights_dir: Folder = None, json: options.Json = False) -> int:
     """
     from vstain_bench.cli.output import print_json, print_records
     from vstain_bench.features.weights import WEIGHTS, WeightsStore
-    from vstain_bench.published import published_records
     from vstain_bench.registry import load_plugins
+    from vstain_bench.weight_sources import published_records
 
     load_plugins()
     store = WeightsStore(weights_dir, offline=True)
@@ -56,8 +56,8 @@ def fetch(
     Example: vstain-bench weights fetch inception-2015-12-05 alexnet-imagenet
     """
     from vstain_bench.features.weights import WEIGHTS, WeightsStore
-    from vstain_bench.published import refuse_to_fetch
     from vstain_bench.registry import load_plugins
+    from vstain_bench.weight_sources import refuse_to_fetch
 
     load_plugins()
     store = WeightsStore(weights_dir)

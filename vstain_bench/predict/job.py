@@ -25,9 +25,9 @@ from vstain_bench.predict.plausible import require_he
 from vstain_bench.predict.staining import Staining, stain_tiles
 from vstain_bench.predict.writing import Writer
 from vstain_bench.provenance import command, machine, versions
-from vstain_bench.published import Weights, find_weights
 from vstain_bench.registry import load_plugins, nearest
 from vstain_bench.results.claim import claimed
+from vstain_bench.weight_sources import Weights, find_weights
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 Progress = Callable[[str, int, int], None]
