@@ -13,15 +13,16 @@ COMMANDS = {
     "run": "score folders of generated tiles; the same command continues a run that was stopped",
     "merge": "the shards of 'run --shard i/n' become one run, byte for byte",
     "check": "audit the input, score nothing; exit 1 on a finding",
-    "show": "a finished run as terminal, md, latex, csv, json or html",
+    "show": "a finished run or sweep as terminal, md, latex, csv, json or html",
     "compare": "models against a reference on the same tiles: differences, tests of patients, corrected, with figures",
+    "figure": "H&E, real IHC and each model side by side, tiles chosen by a seeded rule, as PNG, PDF and SVG",
     "gate": "a run against its baseline, [for a CI](ci.md); exit 1 when a number is worse or not comparable",
     "stress": "perturb real tiles in micrometres and say how each metric answers",
     "predict": "H&E tiles become [virtual IHC tiles](predict.md) of a recipe, a TorchScript or an ONNX file",
     "demo": "synthetic tissue, four simulated models, a run and its report; no download",
     "list": "what exists: metrics, protocols, encoders, datasets, controls, reports, adapters, recipes",
     "weights": "list, fetch and verify the weight files of networks",
-    "schema": "the JSON Schema of results.json",
+    "schema": "the JSON Schemas of results.json and stress.json",
 }
 
 

@@ -46,28 +46,32 @@ def phantom_copy(phantom: PhantomSet, tmp_path: Path) -> PhantomSet:
     return PhantomSet(folder, folder / "HE", folder / "IHC", models, folder / "tiles.csv", phantom.tiles)
 
 
-@pytest.fixture
-def bci_pairs() -> Path:
-    """The folder of four real BCI pairs; the test is skipped where it is absent."""
-    folder = REAL_DATA / "bci_pairs"
+def _real(name: str) -> Path:
+    folder = REAL_DATA / name
     if not folder.is_dir():
         pytest.skip(f"the real tiles are not here ({os.path.relpath(folder)}); their licence keeps them out")
     return folder
+
+
+@pytest.fixture
+def bci_pairs() -> Path:
+    """The folder of four real BCI pairs; the test is skipped where it is absent."""
+    return _real("bci_pairs")
 
 
 @pytest.fixture
 def bci_blurry() -> Path:
     """The folder of four real crops on grey glass and a degenerate model's output; the test is skipped where absent."""
-    folder = REAL_DATA / "bci_blurry"
-    if not folder.is_dir():
-        pytest.skip(f"the real tiles are not here ({os.path.relpath(folder)}); their licence keeps them out")
-    return folder
+    return _real("bci_blurry")
 
 
 @pytest.fixture
 def deepliif() -> Path:
     """The folder of six Ki67 tiles with labelled nuclei; the test is skipped where it is absent."""
-    folder = REAL_DATA / "deepliif"
-    if not folder.is_dir():
-        pytest.skip(f"the real tiles are not here ({os.path.relpath(folder)}); their licence keeps them out")
-    return folder
+    return _real("deepliif")
+
+
+@pytest.fixture
+def landmark_sections() -> tuple[Path, Path]:
+    """The folders of sections with landmarks, CIMA's and BIRL's; the test is skipped where they are absent."""
+    return _real("cima_lung_lesion3"), _real("birl")

@@ -14,8 +14,8 @@ ADAPTERS = ROOT.parent / "adapters" / "vstain_adapters"
 # From the top down; modules of one line may import each other, and everything below.
 LAYERS = (
     ("cli",),
-    ("demo", "catalogue"),
-    ("run", "merge", "compare", "gate", "stress_job", "predict"),
+    ("demo", "catalogue", "schemas"),
+    ("run", "merge", "compare", "figure", "gate", "stress_job", "predict"),
     ("reports",),
     (
         "score",

@@ -29,7 +29,7 @@ from vstain_bench.stress.findings import Curve, Findings, PerturbedSide, Sample,
 from vstain_bench.stress.folder import StressFolder
 from vstain_bench.stress.samples import choose_sample, write_samples
 from vstain_bench.stress.sweep import REAL, Condition, make_conditions, plan_sweep, read_answers
-from vstain_bench.stress.verdict import answers_to, judge
+from vstain_bench.stress.verdict import Answers, judge, sort_answers
 from vstain_bench.types import Metric
 
 DISPLACEMENTS = (2.0, 4.0)
@@ -196,7 +196,8 @@ def _find(
     sample: Sample | None,
 ) -> Findings:
     metrics = [metric for metric in selection.computable if metric.values is not None]
-    verdicts = [judge(answers, metric, displacements=DISPLACEMENTS, seed=seed) for metric in metrics]
+    sorted_out = {metric.name: sort_answers(answers, metric.name) for metric in metrics}
+    verdicts = [judge(sorted_out[metric.name], metric, displacements=DISPLACEMENTS, seed=seed) for metric in metrics]
     names = sorted({condition.perturbation for condition in conditions})
     groups = {tile.group for tile in inputs.audit.tiles}
     sets = {metric.name: "it has no value for a single tile" for metric in selection.computable if not metric.values}
@@ -212,7 +213,7 @@ def _find(
         perturbations=tuple(_describe(name, conditions) for name in names),
         sample=sample,
         verdicts=tuple(sorted(verdicts, key=_rank)),
-        curves=tuple(curve for metric in metrics for curve in _curves(answers, metric, names, seed)),
+        curves=tuple(curve for metric in metrics for curve in _curves(sorted_out[metric.name], metric, seed)),
     )
 
 
@@ -234,12 +235,8 @@ def _rank(verdict: Verdict) -> tuple[float, str]:
     return (-first.value if first and first.value is not None else 1.0, verdict.metric)
 
 
-def _curves(answers: pd.DataFrame, metric: Metric, names: Sequence[str], seed: int) -> Iterator[Curve]:
-    own = answers[(answers["metric"] == metric.name) & (answers["model"] == REAL)]
-    for name in names:
-        found = answers_to(own, name)
-        if found is None:
-            continue
+def _curves(answers: Answers, metric: Metric, seed: int) -> Iterator[Curve]:
+    for name, found in answers.responses.items():
         points = response_curve(found, seed_of("curve", seed, metric.name, name))
         yield Curve(
             metric=metric.name,

@@ -44,7 +44,21 @@ def test_help_is_quick_and_loads_no_heavy_library() -> None:
 
 @pytest.mark.parametrize(
     "verb",
-    ["run", "merge", "check", "show", "compare", "gate", "stress", "predict", "demo", "list", "weights", "schema"],
+    [
+        "run",
+        "merge",
+        "check",
+        "show",
+        "compare",
+        "figure",
+        "gate",
+        "stress",
+        "predict",
+        "demo",
+        "list",
+        "weights",
+        "schema",
+    ],
 )
 def test_every_verb_has_help_with_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert call([verb, "--help"]) == 0

@@ -1,6 +1,7 @@
 """Runs that do not compare are refused with every difference named; what merely lacks a value is left out with it."""
 
 import shutil
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +142,15 @@ def test_without_its_journal_a_metric_of_sets_is_left_out_with_its_reason(first:
     assert set(found.metrics) == {"ssim", "mae"}
     with pytest.raises(UsageError, match=r"(?s)no metric can be compared in A, B:\n  kd_random: b: journal\.sqlite is"):
         compare([first, other.path], Request(metrics=("kd_random",)))
+
+
+def test_rows_of_other_tiles_are_never_paired(first: Path, tmp_path: Path) -> None:
+    other = write_study(tmp_path / "B", study("b", 0.1))
+    with sqlite3.connect(other.journal) as connection:
+        connection.execute("DELETE FROM row WHERE tile = 't003'")
+    connection.close()
+    found = compare([first, other.path], Request())
+    assert found.gaps == {"kd_random": "the tiles of b are not those of a"}
 
 
 def test_a_definition_that_is_not_here_is_a_reason(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from vstain_bench.stats.intervals import (
     clustering,
     deal_blocks,
     jackknife,
+    jackknife_error,
     seed_of,
 )
 
@@ -78,14 +79,28 @@ def test_the_jackknife_of_a_mean_of_equal_groups_is_the_t_interval_of_group_mean
     assert interval.high == pytest.approx(values.mean() + reach, abs=1e-12)
 
 
-def test_the_jackknife_weighs_unequal_groups() -> None:
-    """Delete-m_j pseudo-values of a mean are the deleted groups' own means (Busing et al. 1999)."""
+def test_the_jackknife_counts_unequal_groups_by_what_they_do() -> None:
+    """By hand: without a the mean is 10, without b it is 2; a has three times as many tiles."""
     values, names = np.array([1.0, 2.0, 3.0, 10.0]), np.array(["a", "a", "a", "b"])
     interval = jackknife(4.0, values[:, None], names, _means_without)
-    ratio, pseudo = np.array([4 / 3, 4.0]), np.array([2.0, 10.0])
-    error = math.sqrt(np.mean((pseudo - 6.0) ** 2 / (ratio - 1)))
+    error = math.sqrt((16.0 + 16.0) / 2)
     assert interval is not None
     assert interval.high - 4.0 == pytest.approx(stats.t.ppf(0.975, 1) * error)
+
+
+def test_the_jackknife_of_a_mean_is_the_cluster_robust_error_of_a_regression() -> None:
+    """On a constant, groups deleted through the hat matrix (Bell, McCaffrey 2002), never by leaving tiles out."""
+    random = np.random.default_rng(8)
+    names = np.repeat([f"p{number}" for number in range(7)], random.integers(1, 12, 7))
+    values = random.normal(size=len(names)) + np.repeat(random.normal(size=7), np.unique(names, return_counts=True)[1])
+    residuals, tiles, moved = values - values.mean(), len(names), []
+    for name in np.unique(names):
+        own = np.ones((int((names == name).sum()), 1))
+        adjusted = np.linalg.solve(np.eye(len(own)) - own @ own.T / tiles, residuals[names == name])
+        moved.append(float((own.T @ adjusted)[0]) / tiles)
+    _, index = np.unique(names, return_inverse=True)
+    expected = math.sqrt(6 / 7 * np.sum((np.array(moved) - np.mean(moved)) ** 2))
+    assert jackknife_error(_means_without(values[:, None], index)) == pytest.approx(expected, abs=1e-10)
 
 
 def test_more_groups_than_blocks_are_dealt_whole() -> None:

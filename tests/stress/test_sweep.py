@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import jsonschema
 import pandas as pd
 import pytest
 
@@ -14,12 +15,14 @@ from vstain_bench.metrics import build
 from vstain_bench.phantom import PhantomSet, write_phantom
 from vstain_bench.protocol import read_protocol
 from vstain_bench.reports.stress_cards import render_cards
+from vstain_bench.schemas import read_schema
 from vstain_bench.stress.findings import Findings, PerturbedSide, Verdict, read_findings
 from vstain_bench.stress.folder import StressFolder
 from vstain_bench.stress.sweep import CLEAN, REAL, Condition, make_conditions
-from vstain_bench.stress.verdict import judge
+from vstain_bench.stress.verdict import judge, sort_answers
 from vstain_bench.stress_job import choose_side, run_stress
 
+ROOT = Path(__file__).parents[2]
 NAMES = ("translation", "elastic_32um", "blur", "dab_loss", "mode_collapse")
 METRICS = "ssim,psnr,dab_w1,dab_od_mae"
 
@@ -248,7 +251,7 @@ def test_a_verdict_by_hand() -> None:
         ("control:mean-colour", 0.0): [0.3, 0.3],
         ("control:other-real", 0.0): [0.1, 0.1],
     }
-    verdict = judge(_answers(values), build("ssim"), displacements=(2.0,), seed=0)
+    verdict = judge(sort_answers(_answers(values), "ssim"), build("ssim"), displacements=(2.0,), seed=0)
     assert verdict.floor == pytest.approx(0.3), "the best trivial output"
     assert verdict.floor_of == "control:mean-colour"
     assert rate_of(verdict, 2.0) == pytest.approx(0.5), "0.6 beats 0.5, 0.4 does not"
@@ -304,3 +307,43 @@ def test_the_metric_cards_in_the_docs_are_of_metrics_as_they_are() -> None:
     cards = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
     for metric in read_protocol("stress-full").metrics:
         assert f"`{metric.signature}`" in cards, f"{metric.name} has no card, or another definition: write them anew"
+
+
+def test_findings_follow_the_shipped_schema(swept: StressFolder) -> None:
+    content = json.loads(swept.findings.read_text("utf-8"))
+    shipped = json.loads((ROOT / "vstain_bench/stress/stress.schema.json").read_text("utf-8"))
+    assert shipped == read_schema("stress"), "run: vstain-bench schema stress > vstain_bench/stress/stress.schema.json"
+    jsonschema.Draft202012Validator.check_schema(shipped)
+    jsonschema.validate(content, shipped, cls=jsonschema.Draft202012Validator)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**content, "tiles": "six"}, shipped, cls=jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize(
+    ("format_", "told"),
+    [
+        ("terminal", "right first"),
+        ("md", "# Metric cards"),
+        ("json", '"schema_version": "1.1"'),
+        ("csv", "metric,model,perturbation,severity,seed,tile,group,value\n"),
+        ("html", "<!doctype html>"),
+    ],
+)
+def test_show_prints_a_sweep(swept: StressFolder, format_: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["show", str(swept.path), "--format", format_]) == 0
+    assert told in capsys.readouterr().out
+
+
+def test_show_writes_a_sweep_to_a_file(swept: StressFolder, tmp_path: Path) -> None:
+    assert call(["show", str(swept.path), "--format", "csv", "--out", str(tmp_path / "answers.csv")]) == 0
+    assert len(pd.read_csv(tmp_path / "answers.csv")) == len(swept.read_answers())
+
+
+def test_a_format_that_a_sweep_lacks_is_named(swept: StressFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["show", str(swept.path), "--format", "latex"]) == 2
+    assert "is a sweep, which has no such format; expected terminal, csv, html, json, md" in capsys.readouterr().err
+
+
+def test_an_unknown_schema_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["schema", "strss"]) == 2
+    assert "Did you mean 'stress'?" in capsys.readouterr().err

@@ -9,7 +9,21 @@ from types import FrameType
 import typer
 
 from vstain_bench import __version__
-from vstain_bench.cli import check, compare, demo, gate, list_, merge, predict, run, schema, show, stress, weights
+from vstain_bench.cli import (
+    check,
+    compare,
+    demo,
+    figure,
+    gate,
+    list_,
+    merge,
+    predict,
+    run,
+    schema,
+    show,
+    stress,
+    weights,
+)
 from vstain_bench.errors import VstainError
 
 EPILOG = (
@@ -34,6 +48,7 @@ app.command("merge")(merge.merge)
 app.command("check")(check.check)
 app.command("show")(show.show)
 app.command("compare")(compare.compare)
+app.command("figure")(figure.figure)
 app.command("gate")(gate.gate)
 app.command("stress")(stress.stress)
 app.command("predict")(predict.predict)

@@ -1,38 +1,66 @@
-"""``vstain-bench show``: a finished run in another format."""
+"""``vstain-bench show``: a finished run, or a finished sweep, in another format."""
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vstain_bench.cli import options
 
+if TYPE_CHECKING:
+    from vstain_bench.stress.folder import StressFolder
+
 
 def show(
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
-    format_: Annotated[str, typer.Option("--format", help="terminal, md, latex, csv, json or html.")] = "terminal",
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or of a sweep of 'stress'.")],
+    format_: Annotated[
+        str, typer.Option("--format", help="terminal, md, latex (of a run), csv, json or html.")
+    ] = "terminal",
     out: Annotated[Path | None, typer.Option(help="File to write instead of stdout.", show_default=False)] = None,
     plugin: options.Plugin = None,
 ) -> int:
-    """Print a run's table.
+    """Print a run's table, or what a sweep found.
 
     Example: vstain-bench show runs/mine --format latex
     """
-    from vstain_bench.cli.output import console
     from vstain_bench.publish import publish_text
     from vstain_bench.registry import load_plugins
+    from vstain_bench.stress.folder import StressFolder
+
+    load_plugins(tuple(plugin or ()))
+    sweep = StressFolder(folder)
+    text = _sweep(sweep, format_) if sweep.findings.is_file() else _run(folder, format_, drawn=out is None)
+    if text is None:
+        return 0
+    if out is not None:
+        publish_text(out, text)
+        options.talk(f"Written: {out}")
+    else:
+        sys.stdout.write(text)
+    return 0
+
+
+def _run(folder: Path, format_: str, *, drawn: bool) -> str | None:
+    """Return a run in a format, or None where it was drawn on the terminal."""
+    from vstain_bench.cli.output import console
     from vstain_bench.reports import REPORTS
     from vstain_bench.reports.terminal import draw
     from vstain_bench.results.folder import RunFolder
 
-    load_plugins(tuple(plugin or ()))
     report, run = REPORTS[format_], RunFolder(folder)
-    if out is not None:
-        publish_text(out, report.render(run))
-        options.talk(f"Written: {out}")
-    elif report.name == "terminal":
+    if report.name == "terminal" and drawn:
         draw(run.read_table(), console())
-    else:
-        sys.stdout.write(report.render(run))
-    return 0
+        return None
+    return report.render(run)
+
+
+def _sweep(folder: "StressFolder", format_: str) -> str | None:
+    """Return a sweep in a format, or None where it was drawn on the terminal."""
+    from vstain_bench.cli.output import print_findings
+    from vstain_bench.reports.stress_formats import render_sweep
+
+    if format_ == "terminal":
+        print_findings(folder.read())
+        return None
+    return render_sweep(folder, format_)

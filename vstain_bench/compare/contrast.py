@@ -98,7 +98,7 @@ def contrast_values(question: Question, mine: Sample, theirs: Sample) -> Contras
     interval = bootstrap_mean(differences, groups, question.seed_for("difference"))
     test = paired_test(by_group.means, question.test, question.seed_for("test")) if number > 1 else None
     gains = differences if question.better == "higher" else -differences
-    wins = win_rate(gains, groups, question.seed_for("wins"))
+    wins = win_rate(gains, groups)
     return question.answer(
         **missing,
         groups=number,
@@ -144,9 +144,9 @@ def contrast_scores(question: Question, mine: Scored, theirs: Scored, groups: np
     }  # fmt: skip
     if not len(mine.without):
         return question.answer(**found, **_told_interval(None))
-    without, sizes = mine.without - theirs.without, np.bincount(deal_blocks(groups))
-    interval = jackknife_interval(difference, without, sizes)
-    test = jackknife_test(difference, jackknife_error(difference, without, sizes), len(sizes))
+    without = mine.without - theirs.without
+    interval = jackknife_interval(difference, without)
+    test = jackknife_test(difference, jackknife_error(without), len(without))
     return question.answer(**found, **_told_interval(interval), **_told_test(test))
 
 

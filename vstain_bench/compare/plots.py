@@ -1,19 +1,13 @@
-"""The figures of a comparison for a paper: differences with intervals, and paired means of patients.
+"""The figures of a comparison for a paper: differences with intervals, and paired means of patients."""
 
-The same comparison gives the same bytes: no date is written, and identifiers in SVG depend on their content. Names are
-text: nothing in them is taken for mathematics.
-"""
-
-import io
 import math
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from vstain_bench.compare.drawing import MOST_CHARTS
 from vstain_bench.compare.words import title
 from vstain_bench.io.headers import printable
+from vstain_bench.reports.plotting import INK, MUTED, encode, styled
 from vstain_bench.results.comparison import Comparison, Contrast
 
 if TYPE_CHECKING:
@@ -21,38 +15,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = {"better": "#2f6b3c", "worse": "#a3372b"}
-MUTED, INK, RULE = "#6d635b", "#231d19", "#e5ded5"
-FORMATS = ("png", "svg", "pdf")
-DOTS_PER_INCH = 300
-_METADATA: dict[str, dict[str, str | None]] = {
-    "png": {"Software": None},
-    "svg": {"Date": None},
-    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-}
-_STYLE: Any = {
-    "text.parse_math": False, "svg.hashsalt": "vstain-bench", "svg.fonttype": "path", "font.family": "DejaVu Sans",
-    "font.size": 8.0, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": MUTED,
-    "axes.labelcolor": INK, "xtick.color": MUTED, "ytick.color": MUTED, "pdf.fonttype": 42,
-}  # fmt: skip
-
-
-@contextmanager
-def _styled() -> Iterator[None]:
-    import matplotlib as mpl
-
-    with mpl.rc_context(_STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        yield
 
 
 def render(comparison: Comparison, draw: "Callable[[Comparison], Figure]", extension: str) -> bytes:
-    """Return a figure as the bytes of a file; ``extension`` is one of ``FORMATS``."""
-    with _styled():
-        content = io.BytesIO()
-        draw(comparison).savefig(
-            content, format=extension, dpi=DOTS_PER_INCH, metadata=_METADATA[extension], bbox_inches="tight"
-        )
-        return content.getvalue()
+    """Return a figure as the bytes of a file; ``extension`` is one of ``plotting.FORMATS``."""
+    with styled():
+        return encode(draw(comparison), extension)
 
 
 def _grid(number: int, columns: int, width: float, height: float) -> "tuple[Figure, list[Axes]]":

@@ -7,6 +7,7 @@ from vstain_bench.compare import page, plots, text
 from vstain_bench.errors import MachineError
 from vstain_bench.publish import publish_text, replacing
 from vstain_bench.registry import Registry
+from vstain_bench.reports import plotting
 from vstain_bench.results.comparison import Comparison
 
 FORMATS: Registry[Callable[[Comparison], str]] = Registry("format")
@@ -35,7 +36,7 @@ def publish(comparison: Comparison, folder: Path) -> list[Path]:
     if any(each.pairs for each in comparison.contrasts):
         figures["patients"] = plots.draw_pairs
     for stem, draw in figures.items():
-        for extension in plots.FORMATS:
+        for extension in plotting.FORMATS:
             written.append(folder / f"{stem}.{extension}")
             content = plots.render(comparison, draw, extension)
             with replacing(written[-1]) as temporary:

@@ -45,7 +45,8 @@ def printable(text: object) -> str:
 
     Markup is left as it is: what must be escaped differs between a terminal, HTML and Markdown.
     """
-    return "".join(letter if letter.isprintable() else _escape(letter) for letter in str(text))
+    told = str(text)
+    return told if told.isprintable() else "".join(each if each.isprintable() else _escape(each) for each in told)
 
 
 def _escape(letter: str) -> str:

@@ -1,6 +1,7 @@
 """Geometry in µm: pixel sizes, means over blocks of a given size, and the masks' reach."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -32,15 +33,18 @@ def pixel_sizes(batch: Batch) -> tuple[float, ...]:
     return known
 
 
-def block_weights(length: int, step: float) -> Map:
-    """Return the share of each pixel in each whole block of ``step`` px along one axis, shape (blocks, length).
+@lru_cache(maxsize=64)
+def block_weights(length: int, step: float) -> Tensor:
+    """Return the share of each pixel in each whole block of ``step`` px along one axis, float64, (blocks, length).
 
-    Rows sum to 1. Blocks begin at the first pixel; what is left over at the end belongs to none.
+    Rows sum to 1. Blocks begin at the first pixel; what is left over at the end belongs to none. The tensor is kept for
+    the next tile: read it only.
     """
     blocks = math.floor(length / step + 1e-9)
     edge = np.arange(blocks)[:, None] * step
     pixel = np.arange(length)[None]
-    return np.asarray(np.clip(np.minimum(pixel + 1, edge + step) - np.maximum(pixel, edge), 0.0, None) / step)
+    shares = np.minimum(pixel + 1, edge + step) - np.maximum(pixel, edge)
+    return torch.from_numpy(np.clip(shares, 0.0, None) / step)
 
 
 def block_means(plane: Tensor, mpp: float, block_um: float) -> Map:
@@ -50,7 +54,7 @@ def block_means(plane: Tensor, mpp: float, block_um: float) -> Map:
     smaller than a pixel is a pixel.
     """
     step = max(1.0, block_um / mpp)
-    rows, columns = (torch.from_numpy(block_weights(side, step)).to(plane.device) for side in plane.shape)
+    rows, columns = (block_weights(side, step).to(plane.device) for side in plane.shape)
     means: Map = (rows @ plane.double() @ columns.T).cpu().numpy()
     return means
 

@@ -135,7 +135,7 @@ class _Cells:
     def mean(self, maps: Tensor, step_um: float) -> Tensor:
         """Return the means over cells, (c, rows, columns), of maps (c, h, w) with pixels of ``step_um``."""
         rows, columns = (
-            torch.from_numpy(block_weights(side, CELL_UM / step_um)[:number]).to(maps)
+            block_weights(side, CELL_UM / step_um)[:number].to(maps)
             for side, number in zip(maps.shape[1:], self.numbers, strict=True)
         )
         return rows @ maps @ columns.T

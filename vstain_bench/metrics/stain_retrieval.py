@@ -25,9 +25,7 @@ def _pattern(maps: StainMaps) -> Tensor:
     for planes in zip(maps.haematoxylin, maps.dab, strict=True):
         parts = []
         for plane in planes:
-            rows, columns = (
-                torch.from_numpy(block_weights(side, side / GRID)).to(plane.device) for side in plane.shape
-            )
+            rows, columns = (block_weights(side, side / GRID).to(plane.device) for side in plane.shape)
             means = (rows @ plane.double() @ columns.T).flatten()
             parts.append(means - means.mean())
         tiles.append(torch.cat(parts))

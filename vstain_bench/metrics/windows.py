@@ -7,6 +7,7 @@ image with reflect padding (the edge is not repeated); the valid region is a cro
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import torch
@@ -34,17 +35,23 @@ class Window:
 
     def weights(self, like: Tensor) -> Tensor:
         """Return the 1-D weights, shape (taps,), in the type and place of another tensor."""
-        if self.kind == "uniform":
-            line = torch.ones(self.taps, dtype=torch.float64)
-        else:
-            offset = torch.arange(self.taps, dtype=torch.float64) - self.margin
-            line = torch.exp(-offset.square() / (2 * self.sigma**2))
-        steps = torch.round(line / line.sum() / _WEIGHT_STEP)
-        steps[self.margin] += 1 / _WEIGHT_STEP - steps.sum()
-        return (steps * _WEIGHT_STEP).to(like)
+        return _weights(self).to(like)
 
     def __str__(self) -> str:
         return f"{self.kind}{self.taps}"
+
+
+@cache
+def _weights(window: Window) -> Tensor:
+    """Return the float64 weights of a window, shape (taps,): multiples of a step that sum to one exactly."""
+    if window.kind == "uniform":
+        line = torch.ones(window.taps, dtype=torch.float64)
+    else:
+        offset = torch.arange(window.taps, dtype=torch.float64) - window.margin
+        line = torch.exp(-offset.square() / (2 * window.sigma**2))
+    steps = torch.round(line / line.sum() / _WEIGHT_STEP)
+    steps[window.margin] += 1 / _WEIGHT_STEP - steps.sum()
+    return steps * _WEIGHT_STEP
 
 
 @dataclass(frozen=True)

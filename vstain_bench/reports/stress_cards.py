@@ -76,7 +76,7 @@ def _card(findings: Findings, verdict: Verdict) -> list[str]:
         lines.append(f"- {erased}")
     blind = words.blind_to(findings, verdict)
     if blind:
-        lines.append(f"- It hardly notices {', '.join(each.replace('_', ' ') for each in blind)}.")
+        lines.append(f"- It hardly notices {', '.join(words.spoken(each) for each in blind)}.")
     against = [
         f"{words.defect_title(each.defect, each.severity or 0, _unit(findings, each.defect))} "
         f"{words.percent(each.rate.value)}"

@@ -105,6 +105,7 @@ def render_stress(folder: StressFolder) -> str:
         styles=("stress.css",),
         filters={
             "number": words.number,
+            "spoken": words.spoken,
             "percent": words.percent,
             "ends": words.interval,
             "percent_ends": partial(words.interval, form="percent"),
@@ -113,7 +114,7 @@ def render_stress(folder: StressFolder) -> str:
 
 
 def _sentences(findings: Findings, verdict: Verdict) -> tuple[str, list[str]]:
-    blind = [name.replace("_", " ") for name in words.blind_to(findings, verdict)]
+    blind = [words.spoken(name) for name in words.blind_to(findings, verdict)]
     told = [words.use_for(findings, verdict), words.told_erased(verdict)]
     told.append(f"It hardly notices {', '.join(blind)}." if blind else "")
     return verdict.metric, [each for each in told if each]
@@ -180,7 +181,7 @@ def _half_lives(findings: Findings) -> list[tuple[str, str, list[tuple[str, str]
                 cells.append((f"> {found.largest:g}" if found is not None and never else "–", ""))
             else:
                 cells.append((words.number(found.severity.value), words.interval(found.severity)))
-        rows.append((each.name.replace("_", " "), each.unit, cells))
+        rows.append((words.spoken(each.name), each.unit, cells))
     return rows
 
 
@@ -263,8 +264,8 @@ def _samples(folder: StressFolder, findings: Findings) -> dict[str, list[Sample]
         for severity in dict.fromkeys((each.levels[0], each.levels[-1])):
             uri = _uri(folder, each.name, severity)
             if uri:
-                title = words.defect_title(each.name, severity, each.unit).removeprefix(each.name.replace("_", " "))
+                title = words.defect_title(each.name, severity, each.unit).removeprefix(words.spoken(each.name))
                 pictures.append((title.lstrip(", "), uri))
         if pictures:
-            found[each.kind].append(Sample(each.name.replace("_", " "), each.summary, tuple(pictures)))
+            found[each.kind].append(Sample(words.spoken(each.name), each.summary, tuple(pictures)))
     return {kind: samples for kind, samples in found.items() if samples}

@@ -37,10 +37,15 @@ def interval(found: Estimate, form: str = "number") -> str:
     return f"{number(found.low)}–{number(found.high)}" if found.high is not None else f"from {number(found.low)}"
 
 
+def spoken(name: str) -> str:
+    """Return the name of a perturbation as it is said: DAB and JPEG are written as such."""
+    return " ".join({"dab": "DAB", "jpeg": "JPEG"}.get(word, word) for word in name.split("_"))
+
+
 def defect_title(name: str, severity: float, unit: str) -> str:
     """Return a defect and how much of it."""
-    spoken = name.replace("_", " ")
-    return f"{spoken}, quality {100 - severity:g}" if unit == "100 - quality" else f"{spoken} {severity:g} {unit}"
+    said = spoken(name)
+    return f"{said}, quality {100 - severity:g}" if unit == "100 - quality" else f"{said} {severity:g} {unit}"
 
 
 def told_equivalent(metric: str, found: Equivalent) -> str:

@@ -148,9 +148,3 @@ def read_table(text: str, where: str) -> Table:
             found=f"not a results table: {fault}",
             expected=f"a results.json of schema {SCHEMA_VERSION}, as written by 'vstain-bench run'",
         ) from fault
-
-
-def schema() -> dict[str, object]:
-    """Return the JSON Schema of results.json."""
-    made = Table.model_json_schema(mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "vstain-bench results", **made}

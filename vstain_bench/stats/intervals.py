@@ -102,8 +102,8 @@ def jackknife(
 ) -> Interval | None:
     """Return the delete-a-group jackknife interval around an estimate, or None with fewer than two groups.
 
-    Groups differ in size, so this is the delete-m_j jackknife of Busing, Meijer, van der Leeden 1999 (Statistics and
-    Computing 9:3), with Student's t on one degree of freedom less than blocks.
+    With Student's t on one degree of freedom less than blocks: for a mean this is the interval that MacKinnon, Nielsen,
+    Webb 2023 (Journal of Applied Econometrics 38:671) call CV3J and find reliable for unequal groups.
 
     Args:
         estimate: The score of all rows.
@@ -114,27 +114,28 @@ def jackknife(
     blocks = deal_blocks(groups)
     if blocks.max() < 1:
         return None
-    return jackknife_interval(estimate, leave_out(rows, blocks), np.bincount(blocks))
+    return jackknife_interval(estimate, leave_out(rows, blocks))
 
 
-def jackknife_error(estimate: float, without: Values, sizes: np.ndarray) -> float:
-    """Return the delete-m_j jackknife standard error of an estimate.
+def jackknife_error(without: Values) -> float:
+    """Return the delete-a-group jackknife standard error, sqrt((J - 1) / J sum (without - their mean)^2).
+
+    Groups count by what leaving them out does, however unequal they are. The delete-m_j formula of Busing et al. 1999,
+    equal to this one for equal groups, takes tiles as independent: with an intraclass correlation of 0.2 and 17 groups
+    of 1 to 40 tiles its intervals of a difference of kernel distances cover 89 %, these 93 % (benchmarks/statistics).
 
     Args:
-        estimate: The score of all rows, or a difference of two.
-        without: The same without each block, shape (blocks,).
-        sizes: Tiles in each block, shape (blocks,).
+        without: The score, or the difference of two, without each block of groups, shape (blocks,).
     """
-    ratio = sizes.sum() / sizes
-    pseudo = ratio * estimate - (ratio - 1) * without
-    return math.sqrt(float(np.mean((pseudo - pseudo.mean()) ** 2 / (ratio - 1))))
+    blocks = len(without)
+    return math.sqrt((blocks - 1) / blocks * float(np.sum((without - without.mean()) ** 2)))
 
 
-def jackknife_interval(estimate: float, without: Values, sizes: np.ndarray) -> Interval:
-    """Return the interval of an estimate from its values without each block; arguments as in ``jackknife_error``."""
-    error = jackknife_error(estimate, without, sizes)
-    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(sizes) - 1)) * error
-    return Interval(estimate - reach, estimate + reach, f"jackknife over {len(sizes)} blocks of groups")
+def jackknife_interval(estimate: float, without: Values) -> Interval:
+    """Return the interval of an estimate from its values without each block, shape (blocks,)."""
+    blocks = len(without)
+    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, blocks - 1)) * jackknife_error(without)
+    return Interval(estimate - reach, estimate + reach, f"jackknife over {blocks} blocks of groups")
 
 
 def clustering(values: Values, groups: np.ndarray) -> Clustering | None:

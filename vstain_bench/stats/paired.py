@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from vstain_bench.stats.intervals import CONFIDENCE, Interval, bootstrap_mean
+from vstain_bench.stats.intervals import CONFIDENCE, Interval, jackknife_error
 from vstain_bench.types import Values
 
 
@@ -58,31 +58,48 @@ def standardised_difference(differences: Values) -> float | None:
     return float(differences.mean() / differences.std(ddof=1))
 
 
-def win_rate(gains: Values, groups: np.ndarray, seed: int) -> WinRate:
+def win_rate(gains: Values, groups: np.ndarray) -> WinRate:
     """Return how often gains are positive.
-
-    The interval is the bootstrap over groups. Where every tile is won, or every one lost, a bootstrap knows nothing of
-    what was not seen: then it is Wilson's interval of as many trials as there are groups.
 
     Args:
         gains: By how much the model is better on each tile, negative where it is worse, shape (n,).
         groups: The group of each tile, shape (n,).
-        seed: Of the resampling.
     """
     by_group = group_means(gains, groups).means
     wins = (np.sign(gains) + 1) / 2
-    interval = bootstrap_mean(wins, groups, seed)
-    if interval is not None and np.ptp(wins) == 0 and wins[0] != 0.5:
-        interval = wilson(float(wins[0]) * len(by_group), len(by_group))
-    if interval is not None:
-        interval = Interval(max(interval.low, 0.0), min(interval.high, 1.0), interval.method)
+    interval = share_interval(wins, groups)
     return WinRate(float(wins.mean()), interval, int((by_group > 0).sum()), int((by_group == 0).sum()))
 
 
-def wilson(successes: float, trials: int) -> Interval:
-    """Return Wilson's 95 % score interval of a share (Wilson 1927, JASA 22:209)."""
+def share_interval(wins: Values, groups: np.ndarray) -> Interval | None:
+    """Return the 95 % interval of a share over groups, or None with fewer than two groups.
+
+    Wilson's score interval with the number of independent trials that the tiles are worth: the trials whose binomial
+    variance is that of the group jackknife, at most the tiles, times (z / t)^2 for the few groups that it was found
+    from (Korn, Graubard 1998, Survey Methodology 24:193). Where every tile is won, or every one lost, nothing shows
+    how alike the tiles of a group are, and each group counts as one trial. A bootstrap would call that [1, 1].
+
+    Args:
+        wins: 1, 0, or 0.5 for a tie, of each tile, shape (n,).
+        groups: The group of each tile, shape (n,).
+    """
+    _, index = np.unique(groups, return_inverse=True)
+    sums, sizes = np.bincount(index, weights=wins), np.bincount(index)
+    share, number = float(wins.mean()), len(sizes)
+    if number < 2:
+        return None
+    if np.ptp(wins) == 0:
+        return Interval(0.5, 0.5, "equal on every tile") if share == 0.5 else wilson(share, number)
+    variance = jackknife_error((sums.sum() - sums) / (len(wins) - sizes)) ** 2
+    trials = min(float(len(wins)), share * (1 - share) / variance) if variance > 0 else float(len(wins))
+    upper = (1 + CONFIDENCE) / 2
+    return wilson(share, trials * float(stats.norm.ppf(upper) / stats.t.ppf(upper, number - 1)) ** 2)
+
+
+def wilson(share: float, trials: float) -> Interval:
+    """Return Wilson's 95 % score interval of a share of so many independent trials (Wilson 1927, JASA 22:209)."""
     quantile = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
-    share, load = successes / trials, quantile**2 / trials
+    load = quantile**2 / trials
     middle = (share + load / 2) / (1 + load)
     reach = quantile / (1 + load) * math.sqrt(share * (1 - share) / trials + load / (4 * trials))
-    return Interval(max(0.0, middle - reach), min(1.0, middle + reach), "Wilson over groups")
+    return Interval(max(0.0, middle - reach), min(1.0, middle + reach), f"Wilson, {trials:.3g} independent tiles")

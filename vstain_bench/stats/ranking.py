@@ -3,8 +3,8 @@
 How to use it, for one metric and models scored on the same tiles::
 
     draws = bootstrap_draws(values, groups, seed)               # a metric with a value per tile
-    draws = jackknife_draws(estimates, without, sizes, seed)    # a metric of whole sets (FID, KID)
-    apart = apart_by_groups(values, groups, seed)               # or apart_by_jackknife(estimates, without, sizes)
+    draws = jackknife_draws(estimates, without, seed)           # a metric of whole sets (FID, KID)
+    apart = apart_by_groups(values, groups, seed)               # or apart_by_jackknife(estimates, without)
     standings = rank_models(estimates, draws, apart, better="higher")
 
 Models are rows in every array. All models share their draws of patients, so ranks are paired: a difficult patient
@@ -77,7 +77,7 @@ def bootstrap_draws(values: Scores, groups: np.ndarray, seed: int) -> Draws:
     return np.asarray(centre + (means - centre) * _widening(number))
 
 
-def jackknife_draws(estimates: Values, without: Scores, sizes: np.ndarray, seed: int) -> Draws:
+def jackknife_draws(estimates: Values, without: Scores, seed: int) -> Draws:
     """Return 2,000 draws of scores around the estimates with their jackknife covariance, as Student's t.
 
     A bootstrap would draw tiles twice and bias a distance between sets, hence this.
@@ -85,19 +85,17 @@ def jackknife_draws(estimates: Values, without: Scores, sizes: np.ndarray, seed:
     Args:
         estimates: The score of each model, shape (m,).
         without: The same without each block of groups, shape (m, blocks).
-        sizes: Tiles in each block, shape (blocks,).
         seed: Of the draws.
 
     Raises:
         UsageError: fewer than two blocks.
     """
-    _require_two(len(sizes))
-    ratio = sizes.sum() / sizes
-    pseudo = ratio * estimates[:, None] - (ratio - 1) * without
-    parts = (pseudo - pseudo.mean(axis=1, keepdims=True)) / np.sqrt((ratio - 1) * len(sizes))
-    random, freedom = np.random.default_rng(seed), len(sizes) - 1
+    blocks = without.shape[1]
+    _require_two(blocks)
+    parts = (without - without.mean(axis=1, keepdims=True)) * np.sqrt((blocks - 1) / blocks)
+    random, freedom = np.random.default_rng(seed), blocks - 1
     # parts @ parts.T is the covariance, so weighing the parts by normal numbers draws from it, singular or not.
-    normal = random.standard_normal((DRAWS, len(sizes)))
+    normal = random.standard_normal((DRAWS, blocks))
     stretch = np.sqrt(freedom / random.chisquare(freedom, size=(DRAWS, 1)))
     return np.asarray(estimates + (normal @ parts.T) * stretch)
 
@@ -112,7 +110,7 @@ def apart_by_groups(values: Scores, groups: np.ndarray, seed: int, test: TestNam
     return _apart(len(values), [each.p for each in paired_tests(means[first] - means[second], test, seed)])
 
 
-def apart_by_jackknife(estimates: Values, without: Scores, sizes: np.ndarray) -> Apart:
+def apart_by_jackknife(estimates: Values, without: Scores) -> Apart:
     """Return which models differ by more than the jackknife error of their difference, Holm over all pairs.
 
     Arguments as in ``jackknife_draws``.
@@ -120,8 +118,8 @@ def apart_by_jackknife(estimates: Values, without: Scores, sizes: np.ndarray) ->
     p_values = []
     for one, two in zip(*np.triu_indices(len(estimates), 1), strict=True):
         difference = float(estimates[one] - estimates[two])
-        error = jackknife_error(difference, without[one] - without[two], sizes)
-        p_values.append(jackknife_test(difference, error, len(sizes)).p)
+        error = jackknife_error(without[one] - without[two])
+        p_values.append(jackknife_test(difference, error, without.shape[1]).p)
     return _apart(len(estimates), p_values)
 
 

@@ -93,7 +93,7 @@ def plan_sweep(
         sizes=sizes,
         metrics=metrics,
         outputs=(
-            Output(CLEAN, lambda views: views["real"].images),
+            Output(CLEAN, _real),
             *(_perturbed(condition, side) for condition in conditions),
             *(control_output(control) for control in controls),
             *(_of_model(model, None) for model in models),
@@ -126,14 +126,17 @@ def _changed(condition: Condition, owner: str) -> Make:
     return make
 
 
+def _real(views: Mapping[str, View]) -> Images:
+    return views["real"].images
+
+
 def _perturbed(condition: Condition, side: PerturbedSide) -> Output:
-    plain: Make = lambda views: views["real"].images  # noqa: E731 - a constant, as the other makers are
     change = _changed(condition, "source" if side == "source" else "real")
     if side == "generated":
         return Output(condition.name, change)
     if side == "both":
         return Output(condition.name, change, {"real": change})
-    return Output(condition.name, plain, {side: change})
+    return Output(condition.name, _real, {side: change})
 
 
 def _of_model(model: str, condition: Condition | None) -> Output:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -43,57 +44,74 @@ WRONG: dict[str, tuple[float, ...]] = {
 FLOORS = ("control:mean-colour", "control:other-real", "control:source-copy")
 
 
-def judge(answers: pd.DataFrame, metric: Metric, *, displacements: Sequence[float], seed: int) -> Verdict:
-    """Return what the answers (`sweep.read_answers`) say of one metric."""
-    own = answers[answers["metric"] == metric.name]
+@dataclass(frozen=True)
+class Answers:
+    """One metric's answers (`sweep.read_answers`), sorted out once.
+
+    Attributes:
+        of_models: Those to displaced outputs of models, as rows.
+        parts: Those to perturbed real tiles, clean ones and controls, rows by perturbation.
+        responses: The same as curves, by perturbation.
+        notes: What was left out.
+    """
+
+    of_models: pd.DataFrame
+    parts: Mapping[str, pd.DataFrame]
+    responses: Mapping[str, Responses]
+    notes: tuple[str, ...]
+
+
+def sort_answers(answers: pd.DataFrame, metric: str) -> Answers:
+    """Return one metric's answers out of those of all metrics."""
+    own = answers[answers["metric"] == metric]
     real = own[own["model"] == REAL]
-    notes: list[str] = []
-    floor, floor_of = _floor(real, metric)
-    names = sorted(set(real["perturbation"]) & set(PERTURBATIONS))
-    by_name = {name: found for name in names if (found := answers_to(real, name, notes)) is not None}
-    clean = real[real["perturbation"] == CLEAN]["value"]
+    parts = {str(name): part for name, part in real.groupby("perturbation", observed=True)}
+    found: dict[str, Responses] = {}
+    notes = []
+    clean = parts.get(CLEAN, real[:0])
+    for name in sorted(set(parts) & set(PERTURBATIONS)):
+        chosen = parts[name]
+        own_clean = clean[clean["tile"].isin(chosen["tile"])].assign(perturbation=name)
+        try:
+            found[name] = responses(pd.concat([own_clean, chosen]), metric, name)
+        except Undefined as reason:
+            notes.append(str(reason))
+            continue
+        if found[name].left_out:
+            notes.append(f"{name}: {found[name].left_out} tiles left out, without a value at every severity")
+    return Answers(own[own["model"] != REAL], parts, found, tuple(notes))
+
+
+def judge(answers: Answers, metric: Metric, *, displacements: Sequence[float], seed: int) -> Verdict:
+    """Return what the answers say of a metric."""
+    notes = list(answers.notes)
+    floor, floor_of = _floor(answers, metric)
+    by_name = answers.responses
+    clean = answers.parts[CLEAN]["value"] if CLEAN in answers.parts else ()
     return Verdict(
         metric=metric.name,
         signature=metric.signature,
         better=metric.better,
         unit=metric.unit,
-        clean=finite(float(clean.mean())) if len(clean) else None,
+        clean=finite(float(np.mean(clean))) if len(clean) else None,
         floor=floor,
         floor_of=floor_of,
-        ordering=_ordering(real, metric, displacements, seed, notes),
+        ordering=_ordering(answers, metric, displacements, seed, notes),
         half_lives=_half_lives(by_name, floor, seed),
         equivalents=_equivalents(by_name, metric, seed),
         monotone=_monotone(by_name, metric, seed),
-        flips=_flips(own[own["model"] != REAL], metric, seed),
+        flips=_flips(answers.of_models, metric, seed),
         notes=tuple(dict.fromkeys(notes)),
     )
 
 
-def _floor(real: pd.DataFrame, metric: Metric) -> tuple[float | None, str | None]:
-    means = real[real["perturbation"].isin(FLOORS)].groupby("perturbation")["value"].mean()
-    means = means[np.isfinite(means)]
-    if not len(means):
+def _floor(answers: Answers, metric: Metric) -> tuple[float | None, str | None]:
+    means = {name: float(answers.parts[name]["value"].mean()) for name in FLOORS if name in answers.parts}
+    means = {name: mean for name, mean in means.items() if math.isfinite(mean)}
+    if not means:
         return None, None
-    best = int(np.argmax(closeness(means.to_numpy(dtype=float), metric.better, metric.perfect)))
-    return float(means.iloc[best]), str(means.index[best])
-
-
-def answers_to(own: pd.DataFrame, name: str, notes: list[str] | None = None) -> Responses | None:
-    """Return one metric's answers to one perturbation, the clean tiles as its severity 0, or None without any."""
-    if name not in PERTURBATIONS:
-        return None
-    clean = own[own["perturbation"] == CLEAN].assign(perturbation=name)
-    chosen = own[own["perturbation"] == name]
-    clean = clean[clean["tile"].isin(chosen["tile"])]
-    try:
-        found = responses(pd.concat([clean, chosen]), str(own["metric"].iloc[0]), name)
-    except Undefined as reason:
-        if notes is not None:
-            notes.append(str(reason))
-        return None
-    if found.left_out and notes is not None:
-        notes.append(f"{name}: {found.left_out} tiles left out, without a value at every severity")
-    return found
+    best = int(np.argmax(closeness(np.array(list(means.values())), metric.better, metric.perfect)))
+    return list(means.values())[best], list(means)[best]
 
 
 def scale_of(name: str) -> str:
@@ -154,21 +172,24 @@ def _monotone(by_name: Mapping[str, Responses], metric: Metric, seed: int) -> tu
     return tuple(found)
 
 
-def _at(own: pd.DataFrame, name: str, severity: float) -> pd.Series:
-    """Return the value of each tile at one severity, seeds averaged."""
-    chosen = own[(own["perturbation"] == name) & np.isclose(own["severity"], severity)]
-    return chosen.groupby("tile")["value"].mean()
+def _at(answers: Answers, name: str, severity: float) -> pd.Series:
+    """Return the value of each tile at one severity, seeds averaged; empty where there is none."""
+    part = answers.parts.get(name)
+    if part is None:
+        return pd.Series(dtype=float)
+    return part[np.isclose(part["severity"], severity)].groupby("tile")["value"].mean()
 
 
 def _ordering(
-    own: pd.DataFrame, metric: Metric, displacements: Sequence[float], seed: int, notes: list[str]
+    answers: Answers, metric: Metric, displacements: Sequence[float], seed: int, notes: list[str]
 ) -> tuple[Ordering, ...]:
-    wrong = {(name, severity): _at(own, name, severity) for name, levels in WRONG.items() for severity in levels}
+    wrong = {(name, severity): _at(answers, name, severity) for name, levels in WRONG.items() for severity in levels}
     wrong = {defect: values for defect, values in wrong.items() if len(values)}
-    group_of = own.drop_duplicates("tile").set_index("tile")["group"]
+    tiles = pd.concat([part.drop_duplicates("tile") for part in answers.parts.values()])
+    group_of = tiles.drop_duplicates("tile").set_index("tile")["group"]
     rates = []
     for displacement in displacements:
-        right = {name: values for name in DISPLACED if len(values := _at(own, name, displacement))}
+        right = {name: values for name in DISPLACED if len(values := _at(answers, name, displacement))}
         if not right or not wrong:
             continue
         upper, lower = pd.DataFrame(right).align(pd.DataFrame(wrong), axis=0, join="outer")
