@@ -1,4 +1,4 @@
-"""Images per second of ``predict`` beside a plain loop, and its memory: ``python benchmarks/speed/predict.py [ROUNDS]``.
+"""Images per second of ``predict`` beside a plain loop, and memory: ``python benchmarks/speed/predict.py [ROUNDS]``.
 
 The plain loop opens a tile with Pillow, runs the generator on it and saves a PNG with Pillow's defaults, one tile after
 the other. Both are timed from loading the weights to the last file; rounds alternate, the best of each counts. Weights
