@@ -15,6 +15,7 @@ COMMANDS = {
     "check": "audit the input, score nothing; exit 1 on a finding",
     "show": "a finished run or sweep as terminal, md, latex, csv, json or html",
     "compare": "models against a reference on the same tiles: differences, tests of patients, corrected, with figures",
+    "leaderboard": "runs [ranked where they compare](leaderboard.md), beside published tables, as a site; 'check FILE'",
     "figure": "H&E, real IHC and each model side by side, tiles chosen by a seeded rule, as PNG, PDF and SVG",
     "gate": "a run against its baseline, [for a CI](ci.md); exit 1 when a number is worse or not comparable",
     "stress": "perturb real tiles in micrometres and say how each metric answers",

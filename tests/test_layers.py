@@ -15,7 +15,7 @@ ADAPTERS = ROOT.parent / "adapters" / "vstain_adapters"
 LAYERS = (
     ("cli",),
     ("demo", "catalogue", "schemas"),
-    ("run", "merge", "compare", "figure", "gate", "stress_job", "predict"),
+    ("run", "merge", "compare", "figure", "gate", "leaderboard", "stress_job", "predict"),
     ("reports",),
     (
         "score",

@@ -69,7 +69,7 @@ COLUMNS = (
     Column("PSNR", ("psnr",), "higher", form=".1f"),
 )
 OWN = (Column("DAB W1", ("dab_w1",), "lower"), Column("fine detail", ("fine_detail",), "higher"))
-"""What the paper's tables lack: how far the stain's distribution is off, and fine detail beside that of the real IHC."""
+"""What the paper's tables lack: how far the stain's distribution is off, and fine detail beside that of the real one."""
 DETAIL = 0.25
 """Cycles per pixel above which detail is fine: half of what pixels can hold."""
 Scores = Mapping[str, Mapping[str, tuple[float, float | None]]]

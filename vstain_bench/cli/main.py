@@ -15,6 +15,7 @@ from vstain_bench.cli import (
     demo,
     figure,
     gate,
+    leaderboard,
     list_,
     merge,
     predict,
@@ -55,6 +56,7 @@ app.command("predict")(predict.predict)
 app.command("demo")(demo.demo)
 app.command("list")(list_.list_)
 app.command("schema")(schema.schema)
+app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(weights.app, name="weights")
 
 

@@ -76,7 +76,7 @@ def render(folder: RunFolder) -> str:
 def _context(folder: RunFolder) -> dict[str, object]:
     """Return everything that the template reads."""
     table, facts = folder.read_table(), folder.read_facts()
-    values = _tile_values(folder)
+    values = tile_values(folder)
     digits = {first.metric: decimals_of(_rows(table, first.metric)) for first in table.metrics()}
     reasons, skipped = _reasons(table), _skipped(folder)
     return {
@@ -134,7 +134,7 @@ def _rows(table: Table, metric: str) -> list[Row]:
     return [row for row in table.rows if row.metric == metric and row.label is None]
 
 
-def _tile_values(folder: RunFolder) -> dict[tuple[str, str], dict[str, float]]:
+def tile_values(folder: RunFolder) -> dict[tuple[str, str], dict[str, float]]:
     """Return values by model and metric, then by tile id, in the order of the ids."""
     tiles = folder.read_tiles()
     clean = tiles[tiles["condition"] == "clean"].sort_values("tile", kind="stable")

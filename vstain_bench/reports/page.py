@@ -19,8 +19,10 @@ REPORTS_PACKAGE = "vstain_bench.reports"
 
 
 def asset(name: str, package: str = REPORTS_PACKAGE) -> str:
-    """Return a template, style sheet or script that ships with a package."""
-    return importlib.resources.files(package).joinpath(name).read_text(encoding="utf-8")
+    """Return a template, style sheet or script that ships with a package, or else with the reports."""
+    own = importlib.resources.files(package).joinpath(name)
+    found = own if own.is_file() else importlib.resources.files(REPORTS_PACKAGE).joinpath(name)
+    return found.read_text(encoding="utf-8")
 
 
 def source_hash(text: str) -> str:
@@ -44,7 +46,7 @@ def render_page(
         context: What it reads, besides ``style``, ``script``, ``style_hash`` and ``script_hash``.
         package: Where the template and further styles lie.
         styles: Style sheets of ``package`` after the one that all pages share.
-        scripts: Scripts of the reports, joined; none for a page without one.
+        scripts: Scripts of ``package`` or of the reports, joined; none for a page without one.
         filters: Further filters by name.
     """
     from jinja2 import Environment, FunctionLoader, StrictUndefined
@@ -60,7 +62,7 @@ def render_page(
     )
     environment.filters |= dict(filters or {})
     style = "\n".join([asset("report.css"), *(asset(name, package) for name in styles)])
-    script = "\n".join(asset(name) for name in scripts)
+    script = "\n".join(asset(name, package) for name in scripts)
     return environment.get_template(template).render(
         dict(context)
         | {

@@ -1,0 +1,118 @@
+"""``vstain-bench leaderboard``: runs side by side, ranked where they compare, with published tables apart."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from vstain_bench.cli import options
+from vstain_bench.cli.progress import progress
+
+DEFAULT = "show"
+
+
+class _Group(typer.core.TyperGroup):
+    """A verb with a word of its own (``check``): anything else is given to ``show``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the default command before what names none."""
+        return super().parse_args(ctx, args if args and args[0] in self.commands else [DEFAULT, *args])
+
+
+app = typer.Typer(cls=_Group, help="Rank runs where they compare, beside published tables; check a submitted file.")
+
+
+@app.command(DEFAULT)
+def show(
+    runs: Annotated[
+        list[Path] | None, typer.Argument(metavar="[RUN...]", help="Run folders, or results.json files alone.")
+    ] = None,
+    published: Annotated[
+        list[str] | None,
+        typer.Option(help="her2match, bci, mist, or a TOML file; repeatable. Never ranked.", show_default=False),
+    ] = None,
+    trust: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SWEEP", help="Folder of 'stress': its figures stand beside each metric.", show_default=False
+        ),
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option(help="Metrics to show and to rank on, with commas.", show_default="all")
+    ] = None,
+    title: Annotated[str, typer.Option(help="Of the page.")] = "Leaderboard",
+    seed: Annotated[int | None, typer.Option(help="Of resampling.", show_default="the run's")] = None,
+    format_: Annotated[str, typer.Option("--format", help="terminal, md, latex or json.")] = "terminal",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the site: index.html, a page per model.", show_default=False)
+    ] = None,
+    plugin: options.Plugin = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> int:
+    """Rank runs where they compare: places with intervals over patients, controls, published tables apart.
+
+    Example: vstain-bench leaderboard runs/mine runs/theirs --published her2match --out site
+
+    Runs of other tiles, or with another definition of a metric, are never ranked together: what differs is named. The
+    site needs no network and opens from a disk. A file that someone submits is validated by: vstain-bench leaderboard
+    check FILE. A folder of that name is given as ./check.
+    """
+    from vstain_bench.cli.output import console
+    from vstain_bench.compare.job import split_names
+    from vstain_bench.leaderboard.formats import FORMATS
+    from vstain_bench.leaderboard.job import Request, make_leaderboard
+    from vstain_bench.leaderboard.site import publish
+    from vstain_bench.leaderboard.terminal import draw
+    from vstain_bench.registry import load_plugins
+
+    load_plugins(tuple(plugin or ()))
+    render = FORMATS["json" if json else format_]
+    request = Request(
+        title=title, published=tuple(published or ()), trust=trust, metrics=split_names(metrics), seed=seed
+    )
+    with progress(quiet) as report:
+        made = make_leaderboard(runs or (), request, report)
+    if out is not None:
+        options.talk(f"Written: {publish(made, out)}")
+    if format_ == "terminal" and not json:
+        draw(made.leaderboard, console())
+    else:
+        sys.stdout.write(render(made.leaderboard))
+    return 0
+
+
+@app.command("check")
+def check(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="results.json, or TOML files of published tables.")
+    ],
+    plugin: options.Plugin = None,
+    json: options.Json = False,
+) -> int:
+    """Validate files that are submitted: form, finite values, numbers of tiles, known definitions, ranges, sums.
+
+    Example: vstain-bench leaderboard check benchmarks/her2match/results/mine.json
+
+    Exit 1 with every problem of every file: where, what was found, what is expected, what to do.
+    """
+    from vstain_bench.cli.output import print_json
+    from vstain_bench.io.headers import printable
+    from vstain_bench.leaderboard.check import check_file
+    from vstain_bench.registry import load_plugins
+
+    load_plugins(tuple(plugin or ()))
+    verdicts = [check_file(path) for path in files]
+    if json:
+        print_json([each.model_dump(mode="json") for each in verdicts])
+    for each in () if json else verdicts:
+        sys.stdout.writelines(f"{printable(f'{each.file}: {problem.told()}')}\n" for problem in each.problems)
+        if not each.problems:
+            sys.stdout.write(f"{printable(each.file)}: no problem; {printable(each.about)}\n")
+    number = sum(len(each.problems) for each in verdicts)
+    if number:
+        options.talk(
+            f"{number} problem{'' if number == 1 else 's'} in {len(verdicts)} file{'' if len(verdicts) == 1 else 's'}"
+        )
+    return 1 if number else 0
