@@ -69,7 +69,7 @@ COLUMNS = (
     Column("PSNR", ("psnr",), "higher", form=".1f"),
 )
 OWN = (Column("DAB W1", ("dab_w1",), "lower"), Column("fine detail", ("fine_detail",), "higher"))
-"""What the paper's tables lack: how far the stain's distribution is off, and fine detail beside that of the real one."""
+"""What the paper's tables lack: how far the stain's distribution is off, and fine detail beside the real IHC's."""
 DETAIL = 0.25
 """Cycles per pixel above which detail is fine: half of what pixels can hold."""
 Scores = Mapping[str, Mapping[str, tuple[float, float | None]]]
@@ -94,7 +94,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--root", type=Path)
     parser.add_argument("--shift-um", type=float, default=2.0, help="displacement of the phantom's IHC")
     parser.add_argument("--elastic-um", type=float, default=1.0, help="and its smooth deformation")
-    parser.add_argument("--epochs", type=int, help="of every model; default 24 for small, the recipes' for paper")
+    parser.add_argument("--epochs", type=int, help="of every model; default 8 for small, the recipes' for paper")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")
     asked = parser.parse_args()
@@ -144,7 +144,7 @@ def train(recipe: str, tiles: Tiles, asked: argparse.Namespace) -> Path:
     options = ["--seed", str(asked.seed), "--device", asked.device]
     if asked.scale == "small":
         options += [part for setting in SMALL[recipe] for part in ("--set", setting)]
-        options += ["--epochs", str(asked.epochs or 24), "--select", "mae", "--validate-every", "6", "--samples", "2"]
+        options += ["--epochs", str(asked.epochs or 8), "--select", "mae", "--validate-every", "4", "--samples", "2"]
         options += ["--encoder-weights", "none"] if recipe in ABLATION else []
     else:
         options += [
