@@ -20,6 +20,7 @@ COMMANDS = {
     "gate": "a run against its baseline, [for a CI](ci.md); exit 1 when a number is worse or not comparable",
     "stress": "perturb real tiles in micrometres and say how each metric answers",
     "train": "train a recipe on pairs of tiles, [in a folder](training.md) that the same command continues",
+    "predict": "H&E tiles become [virtual IHC tiles](predict.md) of a recipe, a TorchScript or an ONNX file",
     "demo": "synthetic tissue, four simulated models, a run and its report; no download",
     "list": "what exists: metrics, protocols, encoders, datasets, controls, reports, adapters, recipes",
     "weights": "list, fetch and verify the weight files of networks",
@@ -79,13 +80,17 @@ def reference() -> str:
         ("Controls", "controls"),
         ("Reports", "reports"),
         ("Formats of a gate", "gate-formats"),
-        ("Adapters", "adapters"),
     ):
         lines += [
             f"## {title}",
             "",
             *_table(["name", "what"], [[_code(r["name"]), r["summary"]] for r in catalogue(what)]),
         ]
+    lines += ["## Adapters", ""]
+    lines += _table(
+        ["name", "what", "weights", "modes", "files of the authors"],
+        [[_code(r["name"]), r["summary"], r["weights"], r["modes"], r["authors"]] for r in catalogue("adapters")],
+    )
     lines += ["## Recipes", ""]
     lines += _table(
         ["name", "what", "epochs", "batch", "learning rate", "source"],

@@ -1,13 +1,20 @@
 """The page on extending works as printed: its code is taken from the page and run."""
 
+import json
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
 
 from tests.gate.cases import accepted
+from vstain_bench.adapters import ADAPTERS, RECIPES
 from vstain_bench.cli.main import call
 from vstain_bench.features import ENCODERS
 from vstain_bench.gate.outputs import OUTPUTS
@@ -22,8 +29,9 @@ PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
 def blocks() -> dict[str, str]:
     """The page's code by what it shows."""
     found = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), flags=re.DOTALL)
-    assert len(found) == 4, "premise: the page shows a metric, a nuclei detector, an encoder and a format of a gate"
-    return dict(zip(("metric", "detector", "encoder", "gate format"), found, strict=True))
+    shown = ("metric", "detector", "encoder", "recipe", "adapter", "gate format")
+    assert len(found) == len(shown), f"premise: the page shows {', '.join(shown)}"
+    return dict(zip(shown, found, strict=True))
 
 
 @pytest.fixture
@@ -170,3 +178,83 @@ def test_a_format_of_a_gate_in_a_file_of_its_own(
         assert "one word, for a shell" in capsys.readouterr().out
     finally:
         OUTPUTS.remove("word")
+
+
+@pytest.fixture
+def tinted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The page's model as the folder that the page calls it."""
+    folder = tmp_path / "tinted"
+    folder.mkdir()
+    (folder / "__init__.py").write_text(blocks()["recipe"], "utf-8")
+    monkeypatch.chdir(tmp_path)
+    yield folder
+    RECIPES.remove("tinted")
+    sys.modules.pop("tinted", None)
+
+
+def test_a_model_is_one_folder_in_under_40_lines(
+    tinted: Path, phantom: PhantomSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The very lines of the page: listed, a checkpoint of it predicted, and its tiles scored."""
+    assert len(blocks()["recipe"].splitlines()) < 40
+    assert call(["list", "recipes", "--plugin", "tinted"]) == 0
+    assert "tinted a convolution of 1 px against a PatchGAN" in capsys.readouterr().out
+    recipe = RECIPES["tinted"]
+    weights = tmp_path / "runs" / "tinted"
+    weights.mkdir(parents=True)
+    tensors = recipe.build(device=torch.device("cpu"), seed=0).generator.state_dict()
+    tensors["0.weight"] = torch.eye(3).flip(0).view(3, 3, 1, 1).contiguous()
+    save_file(tensors, weights / "best.safetensors")
+    (weights / "card.json").write_text(json.dumps({"recipe": "tinted", "settings": asdict(recipe)}), "utf-8")
+    arguments = ["predict", "tinted", "--plugin", "tinted", "--weights", str(weights), "--manifest"]
+    assert call([*arguments, str(phantom.manifest), "--out", str(tmp_path / "out"), "-q"]) == 0
+    tile = sorted(phantom.source.glob("*.png"))[0]
+    signed = 2 * (np.asarray(Image.open(tile)).astype(np.float32) / 255) - 1
+    made = np.asarray(Image.open(tmp_path / "out" / tile.name)).astype(int)
+    assert np.abs(made - (np.tanh(signed[..., ::-1]) + 1) / 2 * 255).max() < 0.51, "red and blue exchanged, by hand"
+    scored = ["run", "-q", str(tmp_path / "out"), "--manifest", str(phantom.manifest), "--metrics", "ssim"]
+    assert call([*scored, "--controls", "0", "--out", str(tmp_path / "run")]) == 0
+    row = RunFolder(tmp_path / "run").read_table().find("out", "ssim")
+    assert row is not None
+    assert row.tiles == 12
+
+
+def test_an_adapter_alone_in_a_file_of_its_own(phantom: PhantomSet, tmp_path: Path) -> None:
+    file = tmp_path / f"elsewhere_{tmp_path.name}.py"
+    file.write_text(blocks()["adapter"], "utf-8")
+    network = torch.nn.Conv2d(3, 3, 3)
+    torch.nn.init.dirac_(network.weight)
+    torch.nn.init.zeros_(network.bias)
+    torch.save({"state_dict": network.state_dict()}, tmp_path / "net.pth")
+    arguments = ["predict", "elsewhere", "--plugin", str(file), "--source", str(phantom.source), "-q", "--weights"]
+    try:
+        assert call([*arguments, str(tmp_path / "net.pth"), "--out", str(tmp_path / "out")]) == 0
+        torch.save({"weight": torch.zeros(3, 3, 5, 5), "bias": torch.zeros(3)}, tmp_path / "other.pth")
+        assert call([*arguments, str(tmp_path / "other.pth"), "--out", str(tmp_path / "other")]) == 6
+    finally:
+        ADAPTERS.remove("elsewhere")
+    for path in phantom.source.glob("*.png"):
+        assert np.array_equal(np.asarray(Image.open(path)), np.asarray(Image.open(tmp_path / "out" / path.name)))
+
+
+def test_a_plugin_folder_is_a_package_of_its_own_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "of_two_modules"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("from of_two_modules.words import WORD\nassert WORD == 'one'\n", "utf-8")
+    (folder / "words.py").write_text("WORD = 'one'\n", "utf-8")
+    try:
+        assert call(["list", "metrics", "--plugin", str(folder)]) == 0
+        assert call(["list", "metrics", "--plugin", str(folder)]) == 0, "the same once more is no fault"
+    finally:
+        for name in ("of_two_modules", "of_two_modules.words"):
+            sys.modules.pop(name, None)
+    (tmp_path / "json").mkdir()
+    (tmp_path / "json" / "__init__.py").touch()
+    capsys.readouterr()
+    assert call(["list", "metrics", "--plugin", str(tmp_path / "json")]) == 2
+    assert "another module called 'json'" in capsys.readouterr().err
+    (tmp_path / "bare").mkdir()
+    assert call(["list", "metrics", "--plugin", str(tmp_path / "bare")]) == 2
+    assert "a folder without __init__.py" in capsys.readouterr().err

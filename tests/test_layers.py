@@ -15,7 +15,7 @@ ADAPTERS = ROOT.parent / "adapters" / "vstain_adapters"
 LAYERS = (
     ("cli",),
     ("demo", "catalogue", "schemas"),
-    ("run", "merge", "compare", "figure", "gate", "leaderboard", "stress_job", "training"),
+    ("run", "merge", "compare", "figure", "gate", "leaderboard", "stress_job", "training", "predict"),
     ("reports",),
     (
         "score",
@@ -32,14 +32,16 @@ LAYERS = (
         "stats",
         "stress",
     ),
+    ("weight_sources",),
+    ("checkpoints",),
     ("metrics", "adapters"),
     ("features", "io", "results"),
-    ("stain", "nuclei", "registration", "phantom", "registry", "config", "provenance", "publish"),
+    ("stain", "nuclei", "registration", "phantom", "mosaic", "devices", "registry", "config", "provenance", "publish"),
     ("types",),
     ("errors",),
 )
 DEPTH = {name: depth for depth, layer in enumerate(reversed(LAYERS)) for name in layer}
-ADAPTER_MAY_IMPORT = {"types", "errors", "adapters", "io", "features", "registry", "config"}
+ADAPTER_MAY_IMPORT = {"types", "errors", "adapters", "checkpoints", "io", "features", "registry", "config"}
 
 
 def imported(source: str) -> Iterator[str]:

@@ -4,8 +4,8 @@ Scoring never imports an adapter: models write files, and files are scored.
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import Field, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 
@@ -23,32 +23,127 @@ Stain = Callable[[Images], Images]
 """A loaded model: H&E, (b, 3, h, w) in [0, 1], to virtual IHC of the same shape and range."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class Mode:
+    """One way of running a model.
+
+    Attributes:
+        summary: What it does, in one line.
+        training: Networks are left as in training: batch norm by the tile itself, dropout on, spectral norm iterating.
+        truncated: Values are cut to 8 bits, not rounded to the nearest code.
+    """
+
+    summary: str
+    training: bool = False
+    truncated: bool = False
+
+
+EVAL = Mode(summary="the same tile gives the same output, rounded to 8 bits")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedFile:
+    """A weight file that a model's authors published, and how to get it: most cannot be fetched by a program.
+
+    Attributes:
+        file: The name to keep it under.
+        url: Where it is published.
+        steps: How to get it, in sentences.
+        licence: What its publisher says of its use.
+        trained_on: The data behind it.
+        sha256: Of the file, or empty where nobody recorded it.
+    """
+
+    file: str
+    url: str
+    steps: str
+    licence: str
+    trained_on: str
+    sha256: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Card:
     """What a user must know of a model before running it.
 
     Attributes:
         summary: One line.
         citation: The paper, or file and commit.
-        licence: SPDX identifier of code and weights.
-        multiple: Tile sides must be multiples of this, in px.
+        licence: SPDX identifier of the code, or what is known of it.
+        weights: What its weight file is, in a few words; empty for a model without weights.
+        dtypes: Precisions that it can be computed in.
     """
 
     summary: str
     citation: str
     licence: str
+    weights: str = ""
+    dtypes: tuple[str, ...] = ("fp32", "bf16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loading:
+    """What ``predict`` asks of an adapter.
+
+    Attributes:
+        weights: The weight file, or None for a model without weights.
+        mode: One of the adapter's modes.
+        device: Where the model shall compute.
+        settings: What the user said with ``--set key=value``; an adapter refuses keys that it does not know.
+    """
+
+    weights: Path | None = None
+    mode: Mode = EVAL
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A loaded model: a function, and which tiles it takes.
+
+    Attributes:
+        stain: H&E to virtual IHC.
+        multiple: Tile sides must be multiples of this, in px; others are padded.
+        minimum_side: Smallest tile side in px.
+        side: The only side in px that it takes, or None for any.
+        largest_batch: Most tiles at a time, or None for any number.
+        random: Whether it draws random numbers: it is then seeded anew for every tile.
+        facts: What was loaded, for the provenance: recipe, settings, layers.
+    """
+
+    stain: Stain
     multiple: int = 1
+    minimum_side: int = 1
+    side: int | None = None
+    largest_batch: int | None = None
+    random: bool = False
+    facts: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Adapter:
-    """A model that can be loaded: its card, and the function from a weight file (None if it needs none) to a stain."""
+    """A model that can be loaded.
+
+    Attributes:
+        card: What a user must know.
+        load: From what is asked to the model, on its device.
+        modes: Ways of running it by name; ``eval`` is the default one.
+        published: Files of its authors, by the name NAME in ``--weights authors:NAME``.
+        configurable: Whether it takes settings (``--set key=value``).
+        fits: Whether named tensors are weights of this model, or None where that cannot be told.
+    """
 
     card: Card
-    load: Callable[[Path | None], Stain]
+    load: Callable[[Loading], Model]
+    modes: Mapping[str, Mode] = field(default_factory=lambda: {"eval": EVAL})
+    published: Mapping[str, PublishedFile] = field(default_factory=dict)
+    configurable: bool = False
+    fits: Callable[[Mapping[str, Tensor]], bool] | None = None
 
 
 ADAPTERS: Registry[Adapter] = Registry("adapter")
+"""Models under names of their own; every recipe is an adapter, too (``vstain_bench.checkpoints``)."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from vstain_bench.adapters import ADAPTERS, RECIPES
+from vstain_bench.adapters import RECIPES
+from vstain_bench.checkpoints import adapters
 from vstain_bench.controls import CONTROLS
 from vstain_bench.errors import UsageError
 from vstain_bench.features import ENCODERS
@@ -91,9 +92,17 @@ def _gate_formats() -> list[Record]:
 
 
 def _adapters() -> list[Record]:
+    known = adapters()
     return [
-        {"name": name, "summary": ADAPTERS[name].card.summary, "licence": ADAPTERS[name].card.licence}
-        for name in ADAPTERS
+        {
+            "name": name,
+            "summary": known[name].card.summary,
+            "weights": known[name].card.weights or "none",
+            "modes": ", ".join(known[name].modes),
+            "authors": ", ".join(f"authors:{key}" for key in known[name].published),
+            "licence": known[name].card.licence,
+        }
+        for name in known
     ]
 
 

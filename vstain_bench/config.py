@@ -70,15 +70,27 @@ def make_config(values: dict[str, object], file: Path | None = None) -> RunConfi
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
             raise UsageError(where=f"--config {file}", found=f"it cannot be read: {fault}", expected="TOML") from fault
     merged = base | {key: value for key, value in values.items() if value is not None}
+    return validated(RunConfig, merged, f"--config {file}" if file else "configuration")
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def validated(model: type[M], values: Mapping[str, object], where: str) -> M:
+    """Return a configuration of these values.
+
+    Raises:
+        UsageError: A key is not one of the configuration's (with the nearest that is), or a value is not of its type.
+    """
     try:
-        return RunConfig.model_validate(merged)
+        return model.model_validate(values)
     except ValidationError as fault:
         first = fault.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise UsageError(
-            where=f"{f'--config {file}' if file else 'configuration'}, key '{key}'",
+            where=f"{where}, key '{key}'",
             found=f"{first.get('input')!r}: {first['msg']}",
-            next_step=nearest(key, list(RunConfig.model_fields)) if first["type"] == "extra_forbidden" else "",
+            next_step=nearest(key, list(model.model_fields)) if first["type"] == "extra_forbidden" else "",
         ) from fault
 
 

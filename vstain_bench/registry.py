@@ -96,15 +96,20 @@ def load_plugins(files: tuple[Path, ...] = ()) -> list[str]:
 
 
 def _load_file(file: Path) -> str:
-    name = f"vstain_bench_plugin_{file.stem}"
+    """Import a file, or the package in a folder, whose modules then find each other under the folder's name."""
+    package = file.is_dir()
+    name = file.resolve().name if package else f"vstain_bench_plugin_{file.stem}"
+    source = file / "__init__.py" if package else file
     if name in sys.modules:
+        _refuse_other_module(name, source)
         return file.name
-    spec = importlib.util.spec_from_file_location(name, file)
-    if not file.is_file() or spec is None or spec.loader is None:
+    inside = [str(file)] if package else None
+    spec = importlib.util.spec_from_file_location(name, source, submodule_search_locations=inside)
+    if not source.is_file() or spec is None or spec.loader is None:
         raise UsageError(
             where=f"--plugin {file}",
-            found="no such Python file",
-            expected="a .py file that registers something when imported (docs/extending.md)",
+            found="a folder without __init__.py" if package else "no such Python file",
+            expected="a .py file or a package that registers something when imported (docs/extending.md)",
         )
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
@@ -118,3 +123,13 @@ def _load_file(file: Path) -> str:
             next_step="Run the file on its own to see the full traceback.",
         ) from fault
     return file.name
+
+
+def _refuse_other_module(name: str, source: Path) -> None:
+    loaded = getattr(sys.modules[name], "__file__", None)
+    if source.name == "__init__.py" and (loaded is None or Path(loaded).resolve() != source.resolve()):
+        raise UsageError(
+            where=f"--plugin {source.parent}",
+            found=f"another module called '{name}' is imported already ({loaded or 'built in'})",
+            next_step="Rename the folder.",
+        )

@@ -11,7 +11,8 @@ import torch
 
 from vstain_bench import __version__
 from vstain_bench.config import RunConfig
-from vstain_bench.errors import MachineError, UsageError
+from vstain_bench.devices import BATCH_SIZES, choose_device
+from vstain_bench.errors import UsageError
 from vstain_bench.features import build_encoder
 from vstain_bench.features.weights import WeightsStore, digest, use_store
 from vstain_bench.io.inputs import Inputs, read_inputs, require_complete
@@ -30,8 +31,6 @@ from vstain_bench.shards import Shard, write_part
 from vstain_bench.slides import Slides, needs_slides, publish_slides, slides_digest, survey, with_slides
 from vstain_bench.tabulate import tabulate
 
-BATCH_SIZES = {"cpu": 1, "cuda": 8}
-"""Tiles at a time: a CPU gains nothing from more, and large buffers cost it page faults."""
 Progress = Callable[[str, int, int], None]
 """Called with the phase, what is done, and of how many."""
 
@@ -74,25 +73,6 @@ class Preview:
     shard: str
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
-
-
-def choose_device(name: str) -> torch.device:
-    """Return the device for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; one that is absent is refused."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as fault:
-        raise UsageError(
-            where=f"--device {name}", found="no such device", expected="auto, cpu, cuda or cuda:N"
-        ) from fault
-    if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
-        raise MachineError(
-            where=f"--device {name}",
-            found=f"{torch.cuda.device_count()} CUDA devices on this machine",
-            next_step="Pass --device cpu.",
-        )
-    return device
 
 
 def default_out(config: RunConfig) -> Path:

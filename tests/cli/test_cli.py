@@ -54,6 +54,7 @@ def test_help_is_quick_and_loads_no_heavy_library() -> None:
         "gate",
         "stress",
         "train",
+        "predict",
         "demo",
         "list",
         "weights",

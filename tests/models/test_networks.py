@@ -17,7 +17,8 @@ from vstain_adapters.shared.networks.pix2pix_unet import Pix2PixUnet
 from vstain_adapters.shared.networks.resnet_generator import asp_generator, feature_widths, pix2pix_resnet
 from vstain_adapters.shared.networks.resunet import ResUnet, UpBlock
 from vstain_adapters.shared.networks.unet import Unet
-from vstain_adapters.shared.networks.weights import fold_spectral_norm, generator_tensors, initialise
+from vstain_adapters.shared.networks.weights import fold_spectral_norm, initialise
+from vstain_bench.checkpoints import generator_tensors
 
 # network, channels in, parameters, keys of the state dict, output for 512 px
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], int, int, int, tuple[int, int]]] = {

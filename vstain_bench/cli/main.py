@@ -18,6 +18,7 @@ from vstain_bench.cli import (
     leaderboard,
     list_,
     merge,
+    predict,
     run,
     schema,
     show,
@@ -53,6 +54,7 @@ app.command("figure")(figure.figure)
 app.command("gate")(gate.gate)
 app.command("stress")(stress.stress)
 app.command("train")(train.train)
+app.command("predict")(predict.predict)
 app.command("demo")(demo.demo)
 app.command("list")(list_.list_)
 app.command("schema")(schema.schema)

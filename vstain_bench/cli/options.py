@@ -40,7 +40,9 @@ Decode = Annotated[
 Workers = Annotated[int | None, typer.Option(help="Threads that decode ahead.", show_default="2")]
 Limit = Annotated[int | None, typer.Option(help="Only the first N tiles: a trial, no result.", show_default=False)]
 Config = Annotated[Path | None, typer.Option(help="TOML file, e.g. an earlier run's config.toml.", show_default=False)]
-Plugin = Annotated[list[Path] | None, typer.Option(help="Python file that registers things.", show_default=False)]
+Plugin = Annotated[
+    list[Path] | None, typer.Option(help="Python file or package that registers things.", show_default=False)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")]
 

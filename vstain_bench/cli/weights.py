@@ -8,22 +8,26 @@ import typer
 from vstain_bench.cli import options
 
 app = typer.Typer(
-    help="The weight files of FID, KID, LPIPS, ST-LPIPS and DISTS: list, fetch, verify.", no_args_is_help=True
+    help="The weight files of metrics and recipes, and those that models' authors published: list, fetch, verify.",
+    no_args_is_help=True,
 )
 Folder = Annotated[Path | None, typer.Option(help="Folder of weight files.", show_default="the user's cache")]
 
 
 @app.command("list")
 def list_(weights_dir: Folder = None, json: options.Json = False) -> int:
-    """List every known file: where it lies here, its size, licence, hash and address.
+    """List every known file, those of models' authors after those of metrics: where it lies, licence, hash, address.
 
     Example: vstain-bench weights list --json
     """
     from vstain_bench.cli.output import print_json, print_records
     from vstain_bench.features.weights import WEIGHTS, WeightsStore
+    from vstain_bench.registry import load_plugins
+    from vstain_bench.weight_sources import published_records
 
+    load_plugins()
     store = WeightsStore(weights_dir, offline=True)
-    records = []
+    records: list[dict[str, object]] = []
     for name in WEIGHTS:
         status, known = store.status(name), WEIGHTS[name]
         records.append(
@@ -33,6 +37,7 @@ def list_(weights_dir: Folder = None, json: options.Json = False) -> int:
                 "url": known.url, "sha256": known.sha256,
             }
         )  # fmt: skip
+    records += published_records(store)
     if json:
         print_json(records)
     else:
@@ -51,8 +56,13 @@ def fetch(
     Example: vstain-bench weights fetch inception-2015-12-05 alexnet-imagenet
     """
     from vstain_bench.features.weights import WEIGHTS, WeightsStore
+    from vstain_bench.registry import load_plugins
+    from vstain_bench.weight_sources import refuse_to_fetch
 
+    load_plugins()
     store = WeightsStore(weights_dir)
+    for name in names:
+        refuse_to_fetch(name, store)
     for name in WEIGHTS.names() if names == ["all"] else names:
         path = store.fetch(name, progress=False if quiet else None)
         options.talk(f"{name}: {path}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import torch
 
@@ -10,20 +11,28 @@ from vstain_bench.errors import MachineError
 Tensors = Mapping[str, torch.Tensor]
 
 
-def read_checkpoint(path: Path) -> Tensors:
-    """Return the named tensors of a ``.safetensors`` or torch file, on the CPU.
+def read_content(path: Path, stream: BinaryIO | None = None) -> object:
+    """Return what a ``.safetensors`` or torch file holds, on the CPU: tensors, numbers and texts, never code.
 
-    Torch files are unpickled with ``weights_only``: a file that contains code is refused, not run.
+    With ``stream``, that is read instead, and ``path`` only says where it comes from.
     """
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
             return load_file(path)
-        content: object = torch.load(path, map_location="cpu", weights_only=True)
+        return cast(object, torch.load(stream or path, map_location="cpu", weights_only=True))
     except Exception as fault:  # the parsers of damaged bytes raise nearly anything
         reason = str(fault).partition("\n")[0][:200]
         raise unfit(path, f"it cannot be read as weights ({type(fault).__name__}: {reason})") from fault
+
+
+def read_checkpoint(path: Path) -> Tensors:
+    """Return the named tensors of a ``.safetensors`` or torch file, on the CPU.
+
+    Torch files are unpickled with ``weights_only``: a file that contains code is refused, not run.
+    """
+    content = read_content(path)
     if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
         raise unfit(path, "it holds something else than named tensors")
     return content

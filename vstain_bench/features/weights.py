@@ -258,6 +258,11 @@ class WeightsStore:
         self._folders = [*own, _torch_hub_folder()]
         self._refused: dict[str, WeightsUnavailable] = {}
 
+    @property
+    def folders(self) -> list[Path]:
+        """The folders of the user and of this project, in the order in which they are looked through."""
+        return self._folders[:-1]
+
     def _candidate(self, weights: WeightFile) -> Path | None:
         folders = self._folders
         if weights.package:

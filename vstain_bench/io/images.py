@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image
 from PIL import ImageFile as PillowFile
 
@@ -29,7 +30,16 @@ from vstain_bench.io.policy import DecodePolicy
 from vstain_bench.publish import replacing
 from vstain_bench.types import ImageFile, Pixels
 
-__all__ = ["DecodePolicy", "Decoded", "ImageInfo", "encode_png", "inspect_image", "printable", "read_image"]
+__all__ = [
+    "DecodePolicy",
+    "Decoded",
+    "ImageInfo",
+    "encode_codes",
+    "encode_png",
+    "inspect_image",
+    "printable",
+    "read_image",
+]
 
 
 PNG_LEVEL = 3
@@ -178,9 +188,25 @@ def encode_png(path: Path, pixels: Pixels) -> None:
             expected="finite values in [0, 1]",
             next_step="Convert the network's range before writing.",
         )
-    image = Image.fromarray(np.rint(pixels * np.float32(255)).astype(np.uint8))
+    encode_codes(path, np.rint(pixels * np.float32(255)).astype(np.uint8))
+
+
+def encode_codes(path: Path, codes: UInt8[np.ndarray, "h w 3"], *, jpeg_quality: int | None = None) -> str:
+    """Write 8-bit codes as RGB PNG, or as JPEG of that quality; return the SHA-256 of the file.
+
+    The file is either absent or complete. JPEG is written as Pillow does by default: colour at half the resolution.
+
+    Raises:
+        MachineError: the file cannot be written.
+    """
+    encoded = io.BytesIO()
+    if jpeg_quality is None:
+        Image.fromarray(codes).save(encoded, format="PNG", compress_level=PNG_LEVEL)
+    else:
+        Image.fromarray(codes).save(encoded, format="JPEG", quality=jpeg_quality)
     with replacing(path) as part:
-        image.save(part, format="PNG", compress_level=PNG_LEVEL)
+        part.write_bytes(encoded.getbuffer())
+    return hashlib.sha256(encoded.getbuffer()).hexdigest()
 
 
 @contextmanager

@@ -1,18 +1,13 @@
 """The run folder: one place for everything a run leaves behind; each file is absent or complete."""
 
 import json
-import os
-import platform
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
-from vstain_bench.errors import MachineError, UsageError
+from vstain_bench.errors import UsageError
 from vstain_bench.publish import publish_text
+from vstain_bench.results.claim import claimed
 from vstain_bench.results.table import Table, read_table
 
 if TYPE_CHECKING:
@@ -41,47 +36,9 @@ class RunFolder:
         self.journal = path / "journal.sqlite"
         self.shard = path / "shard.json"
 
-    @contextmanager
-    def claimed(self) -> Iterator[None]:
+    def claimed(self) -> AbstractContextManager[None]:
         """Create the folder, prove that it can be written, and hold it alone; told at once when another run does."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            probe = self.path / ".probe"
-            probe.write_bytes(b"")
-            probe.unlink()
-        except OSError as fault:
-            raise MachineError(
-                where=f"--out {self.path}",
-                found=f"the run folder cannot be written ({fault.strerror})",
-                expected="a folder with write permission and free space",
-            ) from fault
-        lock, owner = FileLock(self.path / ".lock"), self.path / ".owner.json"
-        try:
-            lock.acquire(timeout=0.2)
-        except Timeout as fault:
-            told = owner.read_text(encoding="utf-8") if owner.is_file() else "unknown"
-            raise MachineError(
-                where=f"--out {self.path}",
-                found=f"another run is using the folder ({told.strip()})",
-                next_step="Wait for it, or choose another --out.",
-            ) from fault
-        try:
-            since = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-            owner.write_text(
-                json.dumps({"pid": os.getpid(), "host": platform.node(), "since": since}), encoding="utf-8"
-            )
-            yield
-        finally:
-            owner.unlink(missing_ok=True)
-            lock.release()
-            self._leave_nothing_behind()
-
-    def _leave_nothing_behind(self) -> None:
-        """Remove the folder again when the run was refused before it wrote anything."""
-        if {entry.name for entry in self.path.iterdir()} <= {".lock"}:
-            with suppress(OSError):
-                (self.path / ".lock").unlink(missing_ok=True)
-                self.path.rmdir()
+        return claimed(self.path, "run")
 
     def require(self) -> None:
         """Refuse a folder that holds no finished run."""

@@ -14,8 +14,8 @@ from torch.nn import Module
 from torch.nn.parallel import DistributedDataParallel
 
 from vstain_bench.adapters import Models
+from vstain_bench.devices import choose_device
 from vstain_bench.errors import MachineError, UsageError
-from vstain_bench.run import choose_device
 from vstain_bench.training.config import TrainConfig
 
 

@@ -10,11 +10,11 @@ from torch.nn import Module
 from torch.nn.functional import pad
 
 from vstain_bench.adapters import Recipe, Stain
+from vstain_bench.devices import BATCH_SIZES
 from vstain_bench.errors import UsageError
 from vstain_bench.features.weights import WeightsStore
 from vstain_bench.journal import Journal
 from vstain_bench.protocol import Protocol, parse_metrics, resolve_protocol
-from vstain_bench.run import BATCH_SIZES
 from vstain_bench.score import Output, Plan, observe
 from vstain_bench.selection import Selection, select
 from vstain_bench.slides import needs_slides

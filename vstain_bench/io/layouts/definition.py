@@ -15,7 +15,7 @@ from vstain_bench.types import ImageFile
 class Request:
     """What the user pointed at: one folder per model, and folders of real and source tiles or a data set's root.
 
-    Without ``models`` only real and source tiles are wanted.
+    Without ``models`` only real and source tiles are wanted; with ``source_only`` not even real ones.
     """
 
     generated: Mapping[str, Path]
@@ -25,6 +25,7 @@ class Request:
     split: str | None = None
     manifest: Path | None = None
     models: bool = True
+    source_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,9 @@ def gather_dataset(
     """
     if split not in real:
         raise UsageError(where=f"--split {split}", found="no such split", expected=f"one of {', '.join(real)}")
+    if request.source_only:
+        only, remarks = files_of(source, "--root")
+        return Gathered(real=(), source=only, generated={}, notes=tuple(remarks))
     real_files, notes = files_of(real[split], "--root")
     source_files, more = files_of(source, "--root")
     generated, rest = generated_files(request)

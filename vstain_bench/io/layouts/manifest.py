@@ -1,10 +1,12 @@
 """A manifest: one CSV with the columns ``tile, source, real, generated, group, label, mpp``; paths relative to it.
 
-``tile`` and ``real`` are needed. ``generated`` may be left out when folders of generated tiles are given, which are
-then matched by tile; a column ``generated:NAME`` adds the model NAME. Empty cells say "not known".
+``tile`` and ``real`` are needed, ``tile`` and ``source`` where nothing but the H&E is wanted. ``generated`` may be left
+out when folders of generated tiles are given, which are then matched by tile; a column ``generated:NAME`` adds the
+model NAME. Empty cells say "not known".
 """
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 from vstain_bench.errors import InputError, UsageError
@@ -15,7 +17,7 @@ from vstain_bench.types import ImageFile
 COLUMNS = ("tile", "source", "real", "generated", "group", "label", "split", "mpp")
 
 
-def _read_lines(manifest: Path) -> tuple[list[str], list[dict[str, str]]]:
+def _read_lines(manifest: Path, needed: Sequence[str]) -> tuple[list[str], list[dict[str, str]]]:
     try:
         with manifest.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream, strict=True)
@@ -34,10 +36,12 @@ def _read_lines(manifest: Path) -> tuple[list[str], list[dict[str, str]]]:
                 expected=f"some of {', '.join(COLUMNS)}, generated:NAME",
                 next_step=nearest(column, list(COLUMNS)),
             )
-    for needed in ("tile", "real"):
-        if needed not in columns:
+    for name in needed:
+        if name not in columns:
             raise UsageError(
-                where=f"--manifest {manifest}", found=f"no column '{needed}'", expected="the columns tile and real"
+                where=f"--manifest {manifest}",
+                found=f"no column '{name}'",
+                expected=f"the columns {' and '.join(needed)}",
             )
     if not lines:
         raise InputError(where=f"--manifest {manifest}", found="no tile", expected="one line per tile below the header")
@@ -61,7 +65,7 @@ def gather(request: Request) -> Gathered:
     manifest = request.manifest
     if manifest is None:
         raise UsageError(where="--layout manifest", found="no --manifest", expected="--manifest FILE.csv")
-    columns, lines = _read_lines(manifest)
+    columns, lines = _read_lines(manifest, ("tile", "source" if request.source_only else "real"))
     folder = manifest.parent
 
     def column(name: str) -> Files:
@@ -89,6 +93,8 @@ def gather(request: Request) -> Gathered:
             expected="a filled column 'generated', or a folder GENERATED on the command line",
         )
     source = column("source") if "source" in columns else ()
+    if request.source_only:
+        return Gathered(real=(), source=source, generated={}, names=names)
     return Gathered(real=column("real"), source=source or None, generated=models, names=names, notes=tuple(notes))
 
 

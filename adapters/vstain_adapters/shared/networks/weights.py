@@ -60,13 +60,3 @@ def fold_spectral_norm(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         elif f"{weight}_orig" not in tensors:
             folded[key] = tensor
     return folded
-
-
-def generator_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return a generator's tensors from a checkpoint of a whole training, with the names its module gives them.
-
-    A Lightning checkpoint of CSSP2P-GAN holds ``generator.`` and ``discriminator.`` keys, with ``_orig_mod.`` after the
-    first where ``torch.compile`` was on (facts of commit 9032585). A bare state dict passes through.
-    """
-    mine = {key.removeprefix("generator."): value for key, value in tensors.items() if key.startswith("generator.")}
-    return {key.removeprefix("_orig_mod."): value for key, value in (mine or dict(tensors)).items()}
