@@ -222,7 +222,7 @@ def test_a_model_is_one_folder_in_under_40_lines(
 def test_the_page_s_model_is_trained_and_its_checkpoint_predicted(
     tinted: Path, phantom: PhantomSet, tmp_path: Path
 ) -> None:
-    """``train`` with the page's setting; what ``predict`` makes of its folder is nearer to the real IHC than grey is."""
+    """``train`` with the page's setting; what ``predict`` makes of it is nearer to the real IHC than grey is."""
     place = ["--manifest", str(phantom.manifest), "--plugin", "tinted"]
     chosen = ["--set", "side=3", "--set", "lr=0.02", "--epochs", "8", "--select", "mae", "--metrics", "mae"]
     assert call(["train", "tinted", *place, *chosen, "--samples", "0", "-q", "--out", "runs/tinted"]) == 0
