@@ -219,6 +219,25 @@ def test_a_model_is_one_folder_in_under_40_lines(
     assert row.tiles == 12
 
 
+def test_the_page_s_model_is_trained_and_its_checkpoint_predicted(
+    tinted: Path, phantom: PhantomSet, tmp_path: Path
+) -> None:
+    """``train`` with the page's setting; what ``predict`` makes of it is nearer to the real IHC than grey is."""
+    place = ["--manifest", str(phantom.manifest), "--plugin", "tinted"]
+    chosen = ["--set", "side=3", "--set", "lr=0.02", "--epochs", "8", "--select", "mae", "--metrics", "mae"]
+    assert call(["train", "tinted", *place, *chosen, "--samples", "0", "-q", "--out", "runs/tinted"]) == 0
+    card = json.loads((tmp_path / "runs" / "tinted" / "card.json").read_text("utf-8"))
+    assert card["settings"]["side"] == 3
+    assert call(["predict", "tinted", "--weights", "runs/tinted", *place, "--out", "out/tinted", "-q"]) == 0
+    errors = []
+    for path in sorted(phantom.real.glob("*.png")):
+        files = (path, tmp_path / "out" / "tinted" / path.name)
+        real, made = (np.asarray(Image.open(file), float) for file in files)
+        errors.append((np.abs(made - real).mean(), np.abs(127.5 - real).mean()))
+    ours, grey = np.mean(errors, axis=0)
+    assert ours < 0.6 * grey
+
+
 def test_an_adapter_alone_in_a_file_of_its_own(phantom: PhantomSet, tmp_path: Path) -> None:
     file = tmp_path / f"elsewhere_{tmp_path.name}.py"
     file.write_text(blocks()["adapter"], "utf-8")
