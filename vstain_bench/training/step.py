@@ -52,6 +52,7 @@ def train_step(
     """
     kept = _generate(recipe, models, shares[0].pair, moment, 0) if len(shares) == 1 else None
     judged: Terms = {}
+    optimisers.discriminator.zero_grad()  # only now: freed before the generator ran, the memory would be fetched anew
     for number, share in enumerate(shares):
         if kept is not None:
             generated = kept.detach()
@@ -63,11 +64,11 @@ def train_step(
             backward(share.weight * total(terms))
         judged = _added(judged, terms, share.weight)
     optimisers.discriminator.step()
-    optimisers.discriminator.zero_grad()
 
     judge = _unwrapped(models.discriminator)  # its gradients are not wanted now, and no other process waits for them
     judge.requires_grad_(False)
     made: Terms = {}
+    optimisers.generator.zero_grad()
     sides = [models.generator] if models.projector is None else [models.generator, models.projector]
     for number, share in enumerate(shares):
         with _gathering(number == len(shares) - 1, *sides):
@@ -76,7 +77,6 @@ def train_step(
             backward(share.weight * total(terms))
         made = _added(made, terms, share.weight)
     optimisers.generator.step()
-    optimisers.generator.zero_grad()
     judge.requires_grad_(True)
     return judged, made
 
