@@ -99,5 +99,5 @@ def train(
         outcome = job(config, out, listener)
     if outcome.main:
         print_json(outcome.folder.read_card()) if json else print_training(outcome)
-        options.talk(f"Weights: {outcome.folder.best}  Card: {outcome.folder.card}")
+        options.talk(f"Kept: {outcome.folder.best}  Card: {outcome.folder.card}")
     return 0
