@@ -6,6 +6,7 @@ are random. Memory is the peak of a process of its own.
 """
 
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,7 @@ from vstain_bench.phantom import write_phantom
 from vstain_bench.predict import PredictConfig, predict
 from vstain_bench.registry import load_plugins
 
-CASES = (("identity", 1024, 24), ("asp", 512, 6), ("pyramid_pix2pix", 512, 6), ("cssp2p", 512, 6))
+CASES = (("identity", 1024, 24), ("asp", 256, 8), ("pyramid_pix2pix", 256, 8), ("cssp2p", 256, 8))
 """Adapter, side in px, and number of tiles."""
 
 
@@ -84,21 +85,28 @@ def compare(rounds: int) -> None:
 
 
 def memory(tiles: int) -> None:
-    """Print the peak memory of staining so many tiles of 256 px; for a process of its own."""
+    """Print the peak memory of a process that stains so many copies of twelve tiles of 256 px."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        source = write_phantom(folder, groups=2, tiles_per_group=tiles // 2, size=256, models={}, workers=1).source
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-        ours("identity", None, source, folder / "out")
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-        print(f"{tiles:5} tiles: peak {peak:.0f} MB (before: {before:.0f} MB)")
+        written = sorted(write_phantom(folder, groups=3, tiles_per_group=4, size=256, models={}).source.iterdir())
+        (folder / "many").mkdir()
+        for number in range(tiles):
+            shutil.copy(written[number % len(written)], folder / "many" / f"{number:05d}.png")
+        child = [sys.executable, __file__, "alone", str(folder / "many"), str(folder / "out")]
+        print(f"{tiles:5} tiles: {subprocess.run(child, check=True, capture_output=True, text=True).stdout.strip()}")
+
+
+def alone(source: Path, out: Path) -> None:
+    """Stain a folder by the identity, and print the peak memory."""
+    ours("identity", None, source, out)
+    print(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 
 if __name__ == "__main__":
     load_plugins()
-    if sys.argv[1:2] == ["memory"]:
-        memory(int(sys.argv[2]))
+    if sys.argv[1:2] == ["alone"]:
+        alone(Path(sys.argv[2]), Path(sys.argv[3]))
     else:
         compare(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
-        for number in (20, 400):
-            subprocess.run([sys.executable, __file__, "memory", str(number)], check=True)
+        for number in (50, 1000):
+            memory(number)
