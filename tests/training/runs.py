@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -35,22 +34,39 @@ def run(settings: TrainConfig, out: Path, listener: Listener | None = None) -> O
     return train(settings, out, listener)
 
 
-def child(settings: TrainConfig, out: Path, step: int | None, delay: float | None) -> None:
-    """Train in a process of its own, killed without warning after a step, or after some seconds."""
+def child(settings: TrainConfig, out: Path, kind: str, number: int) -> None:
+    """Train in a process of its own, killed without warning after a step, amid a write, or amid a validation.
+
+    ``number`` is the step, the call that brings a half-written file or its folder to the disk, or the validated tile.
+    """
     import torch
 
-    torch.set_num_threads(1)
+    from vstain_bench import publish
 
-    def stepped(now: Stepped) -> None:
-        if now.steps == step:
+    torch.set_num_threads(1)
+    counted = {"write": 0, "validation": 0}
+    bring_to_disk = publish._sync
+
+    def count(what: str) -> None:
+        counted[what] += 1
+        if kind == what and counted[what] == number:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    if delay is not None:
-        timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGKILL))
-        timer.daemon = True
-        timer.start()
+    def sync(path: Path) -> None:
+        count("write")
+        bring_to_disk(path)
+
+    def phase(name: str, done: int, of: int) -> None:
+        if name.startswith("validating") and done:
+            count("validation")
+
+    def stepped(now: Stepped) -> None:
+        if kind == "step" and now.steps == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    publish._sync = sync
     with Path(os.devnull).open("w") as silent, contextlib.redirect_stderr(silent):
-        train(settings, out, Listener(stepped=stepped))
+        train(settings, out, Listener(phase=phase, stepped=stepped))
 
 
 def files(out: Path) -> dict[str, bytes]:

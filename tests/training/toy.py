@@ -11,7 +11,7 @@ from vstain_bench.types import Images
 
 
 class Generator(nn.Sequential):
-    """Shrinks, thinks, grows; dropout makes it draw random numbers."""
+    """Shrinks, thinks, grows; dropout makes it draw random numbers, and one parameter is never used."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__(
@@ -23,6 +23,7 @@ class Generator(nn.Sequential):
             nn.Conv2d(width, 3, 3, padding=1),
             nn.Sigmoid(),
         )
+        self.idle = nn.Parameter(torch.zeros(2))
 
 
 @dataclass(frozen=True, kw_only=True)

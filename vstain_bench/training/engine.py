@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import Module
 from torch.nn.parallel import DistributedDataParallel
 
-from vstain_bench.adapters import Models
+from vstain_bench.adapters import Models, Recipe
 from vstain_bench.devices import choose_device
 from vstain_bench.errors import MachineError, UsageError
 from vstain_bench.training.config import TrainConfig
@@ -61,12 +61,17 @@ class Engine:
                 if buffer.is_floating_point():
                     buffer.copy_(self.mean(buffer.clone()))
 
-    def wrap(self, models: Models, *, compiled: bool) -> Models:
+    def wrap(self, models: Models, *, compiled: bool, idle: Sequence[str] = ()) -> Models:
         """Return the networks as they are trained: in mixed precision, compiled and in parallel as was asked for.
+
+        Parameters of the generator that are ``idle`` are frozen: the others' processes would wait for their gradients.
 
         The generator alone is compiled: a discriminator runs twice before its gradient is taken, and compiled code does
         not keep the vectors of its spectral norm of the first time.
         """
+        if idle:
+            for name, parameter in models.generator.named_parameters():
+                parameter.requires_grad_(name not in idle)
         if compiled:
             require_compilable(models.generator)
             models.generator.compile()
@@ -135,6 +140,14 @@ def require_compilable(generator: Module) -> None:
             expected="a generator that can be compiled",
             next_step="Leave --compile out.",
         )
+
+
+def idle_parameters(recipe: Recipe) -> list[str]:
+    """Return the names of parameters that a generator holds (for the keys of published weights) and never uses."""
+    generator = recipe.blank_generator()
+    side = recipe.minimum_side
+    torch.autograd.backward(recipe.generate(generator, torch.zeros(2, 3, side, side)).mean())
+    return [name for name, parameter in generator.named_parameters() if parameter.grad is None]
 
 
 def lay_out(models: Models, *, channels_last: bool) -> Models:

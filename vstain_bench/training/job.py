@@ -17,7 +17,7 @@ from vstain_bench.registry import load_plugins
 from vstain_bench.training.card import complete, identify
 from vstain_bench.training.config import TrainConfig
 from vstain_bench.training.drawing import Drawing
-from vstain_bench.training.engine import Engine, lay_out, networks_of, start_engine
+from vstain_bench.training.engine import Engine, idle_parameters, lay_out, networks_of, start_engine
 from vstain_bench.training.feed import Feed, Portion
 from vstain_bench.training.folder import TrainingFolder
 from vstain_bench.training.history import Epoch, choose
@@ -165,7 +165,9 @@ def _run(
         identity=identity,
         engine=engine,
         folder=folder,
-        models=engine.wrap(models, compiled=config.compile),
+        models=engine.wrap(
+            models, compiled=config.compile, idle=idle_parameters(recipe) if engine.processes > 1 else ()
+        ),
         optimisers=optimisers,
         keeper=keeper,
         feed=feed,
