@@ -134,8 +134,10 @@ def dataset_tiles(asked: argparse.Namespace) -> Tiles:
 
 
 def command(*parts: str) -> None:
-    """Run one command of vstain-bench, which tells what it does itself."""
-    subprocess.run([sys.executable, "-m", "vstain_bench.cli.main", *parts], check=True, stdout=subprocess.DEVNULL)
+    """Run one command of vstain-bench, which tells itself what it does, or why it ends; the script then ends as it."""
+    line = [sys.executable, "-m", "vstain_bench.cli.main", *parts]
+    if code := subprocess.run(line, check=False, stdout=subprocess.DEVNULL).returncode:
+        sys.exit(code)
 
 
 def train(recipe: str, tiles: Tiles, asked: argparse.Namespace) -> Path:
