@@ -2,11 +2,14 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from tests.browser import CHROMIUM
 from tests.features.seeded_weights import seeded_weights
 from vstain_bench.phantom import PhantomSet, write_phantom
 
@@ -75,3 +78,15 @@ def deepliif() -> Path:
 def landmark_sections() -> tuple[Path, Path]:
     """The folders of sections with landmarks, CIMA's and BIRL's; the test is skipped where they are absent."""
     return _real("cima_lung_lesion3"), _real("birl")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Debian's chromium; the test is skipped where it, or what drives it, is not installed."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.is_file():
+        pytest.skip(f"{CHROMIUM} is not installed")
+    with playwright.sync_playwright() as started:
+        launched = started.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield launched
+        launched.close()

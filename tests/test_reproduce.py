@@ -1,8 +1,5 @@
 """What benchmarks/phantom/reproduce.py says of numbers: claims, stand-ins, detail, and the paper's own tables."""
 
-import importlib.util
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -10,23 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.scripts import load_benchmark
 from vstain_bench.adapters import RECIPES
 from vstain_bench.config import change, parse_assignments
 from vstain_bench.registry import load_plugins
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks" / "phantom" / "reproduce.py"
-
 
 @pytest.fixture(scope="module")
-def script() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("reproduce", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["reproduce"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["reproduce"]
+def script() -> ModuleType:
+    return load_benchmark("phantom/reproduce")
 
 
 def scores(**models: dict[str, float]) -> dict[str, dict[str, tuple[float, float | None]]]:

@@ -7,6 +7,8 @@ for FID) stands in ``journal.sqlite``; to score it again without some patients t
 """
 
 import csv
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -146,6 +148,18 @@ class Evidence:
         if not tiles:
             return f"{path.name} keeps nothing of '{metric.name}' for this model"
         return self._sample(np.array(tiles, dtype=str), rows)
+
+
+def title_models(models: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], str]:
+    """Return how models are called side by side, by run and model: by their names, told with the run where it recurs.
+
+    Args:
+        models: The models of each run, by the run's name.
+    """
+    names = Counter(model for own in models.values() for model in own)
+    return {
+        (run, model): model if names[model] == 1 else f"{model} ({run})" for run, own in models.items() for model in own
+    }
 
 
 def name_runs(paths: list[Path]) -> dict[str, Path]:

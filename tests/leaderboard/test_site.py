@@ -4,13 +4,13 @@ import csv
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.browser import Visit
 from tests.leaderboard.simulated import HOSTILE, TWENTY, Simulated, write_many, write_run
 from tests.reports.run_folders import write_run as write_pictured_run
 from tests.reports.run_folders import write_tiles
@@ -20,7 +20,6 @@ from vstain_bench.leaderboard.job import Request, make_leaderboard
 from vstain_bench.leaderboard.site import page_names, publish
 from vstain_bench.results.folder import RunFolder
 
-CHROMIUM = Path("/usr/bin/chromium")
 FIFTY = 50
 
 
@@ -230,30 +229,11 @@ def test_a_model_that_left_leaves_no_page(tmp_path: Path) -> None:
     publish(make_leaderboard([other], Request()), site)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.is_file():
-        pytest.skip(f"{CHROMIUM} is not installed")
-    with playwright.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield launched
-        launched.close()
-
-
-class Visit:
-    """A page opened from the disk without network, with everything that it did on its own."""
+class Board(Visit):
+    """The leaderboard as a reader sees it."""
 
     def __init__(self, browser: Any, path: Path, width: int = 1300) -> None:
-        self.page = browser.new_context(offline=True, viewport={"width": width, "height": 900}).new_page()
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda fault: self.complaints.append(str(fault)))
-        self.page.on("dialog", lambda dialog: (self.complaints.append(dialog.message), dialog.dismiss()))
-        self.page.goto(path.as_uri(), wait_until="load")
-        self.fetched = [url for url in self.requests if not url.startswith("data:")][1:]
+        super().__init__(browser, path, viewport={"width": width, "height": 900})
 
     def rows(self, body: str = "measured") -> list[str]:
         """Return the names of the rows that are seen, in their order."""
@@ -266,7 +246,7 @@ class Visit:
 
 @pytest.mark.browser
 def test_a_browser_sorts_and_filters_fifty_runs(browser: Any, fifty: Path) -> None:
-    visit = Visit(browser, fifty / "index.html")
+    visit = Board(browser, fifty / "index.html")
     assert (visit.fetched, visit.complaints) == ([], [])
     ordered = visit.rows()
     assert len(ordered) == FIFTY
@@ -292,7 +272,7 @@ def test_a_browser_sorts_and_filters_fifty_runs(browser: Any, fifty: Path) -> No
 
 @pytest.mark.browser
 def test_columns_and_labels_are_chosen(browser: Any, fifty: Path) -> None:
-    visit = Visit(browser, fifty / "index.html")
+    visit = Board(browser, fifty / "index.html")
     assert visit.heads() == TWENTY.split(",")
     visit.page.locator(".tools summary").click()
     visit.page.get_by_role("button", name="None").click()
@@ -314,7 +294,7 @@ def test_columns_and_labels_are_chosen(browser: Any, fifty: Path) -> None:
 @pytest.mark.browser
 def test_measured_and_published_rows_are_told_apart(browser: Any, tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", Simulated({"mine": 1.0}, metrics="psnr,css", protocol="cssp2p-2025")).path
-    visit = Visit(browser, publish(make_leaderboard([run], Request(published=("her2match",))), tmp_path / "site"))
+    visit = Board(browser, publish(make_leaderboard([run], Request(published=("her2match",))), tmp_path / "site"))
     kinds = visit.page.locator(".tools select").first
     assert (len(visit.rows()), len(visit.rows("published"))) == (1, 7)
     kinds.select_option("measured")
@@ -326,7 +306,7 @@ def test_measured_and_published_rows_are_told_apart(browser: Any, tmp_path: Path
 
 @pytest.mark.browser
 def test_it_prints_whole_and_without_its_tools(browser: Any, fifty: Path) -> None:
-    visit = Visit(browser, fifty / "index.html")
+    visit = Board(browser, fifty / "index.html")
     visit.page.emulate_media(media="print")
     assert visit.page.locator(".tools:visible").count() == 0
     right = "all => Math.max(...all.map(one => one.getBoundingClientRect().right))"
@@ -343,7 +323,7 @@ def test_it_prints_whole_and_without_its_tools(browser: Any, fifty: Path) -> Non
 @pytest.mark.parametrize("width", [1300, 400])
 def test_no_page_is_wider_than_the_screen(browser: Any, fifty: Path, width: int) -> None:
     for path in (fifty / "index.html", fifty / "models" / "01-model-49.html"):
-        visit = Visit(browser, path, width)
+        visit = Board(browser, path, width)
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= width, path.name
         assert (visit.fetched, visit.complaints) == ([], [])
 
@@ -354,6 +334,6 @@ def test_the_policy_stops_what_an_injection_would_do(browser: Any, fifty: Path, 
     attack = '<img src="https://example.org/x.png"><script>window.injected = 1; alert(3)</script></main>'
     path = tmp_path / "index.html"
     path.write_text((fifty / "index.html").read_text("utf-8").replace("</main>", attack), encoding="utf-8")
-    visit = Visit(browser, path)
+    visit = Board(browser, path)
     assert visit.page.evaluate("window.injected") is None
     assert len(visit.complaints) == 2

@@ -5,7 +5,6 @@ import io
 import math
 import re
 import shutil
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.browser import Visit
 from tests.reports.run_folders import CONTROL, PER_TILE, replace_facts, write_run, write_tiles
 from vstain_bench.io.headers import printable
 from vstain_bench.io.images import encode_png
@@ -24,7 +24,6 @@ from vstain_bench.reports.html import render, shorten_paths, shown_command
 from vstain_bench.reports.panel import choose_scale_bar, parse_image_file, pick
 from vstain_bench.results.folder import RunFolder
 
-CHROMIUM = Path("/usr/bin/chromium")
 TAG = "<img src=x onerror=alert(1)>"
 HOSTILE = (TAG, "{{7*7}}", "rtl\u202etxt", "two\nlines\x1b[31m", '"><script>alert(2)</script>', "a\u2028b' onload='c")
 TILES = ("t1", "t2", "t3", "t4")
@@ -358,32 +357,13 @@ def test_an_empty_run_is_still_a_page(tmp_path: Path) -> None:
     assert "No metric of this run ranks single tiles" in page
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.is_file():
-        pytest.skip(f"{CHROMIUM} is not installed")
-    with playwright.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield launched
-        launched.close()
-
-
-class Visit:
-    """A page opened without network, with everything that it did on its own."""
+class Report(Visit):
+    """The report as a reader sees it."""
 
     def __init__(self, browser: Any, text: str, folder: Path, **context: object) -> None:
         path = folder / "report.html"
         path.write_text(text, encoding="utf-8")
-        self.page = browser.new_context(offline=True, **context).new_page()
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda fault: self.complaints.append(str(fault)))
-        self.page.on("dialog", lambda dialog: (self.complaints.append(dialog.message), dialog.dismiss()))
-        self.page.goto(path.as_uri(), wait_until="load")
-        self.fetched = [url for url in self.requests if not url.startswith("data:")][1:]
+        super().__init__(browser, path, **context)
 
     def column(self, number: int) -> list[str]:
         """Return the row titles of the models as the reader sees them, after a click on a column's header."""
@@ -393,7 +373,7 @@ class Visit:
 
 @pytest.mark.browser
 def test_a_browser_fetches_nothing_and_complains_of_nothing(browser: Any, page: str, tmp_path: Path) -> None:
-    visit = Visit(browser, page, tmp_path)
+    visit = Report(browser, page, tmp_path)
     assert visit.fetched == []
     assert visit.complaints == []
     pictures = visit.page.eval_on_selector_all("img", "all => all.map(one => one.naturalWidth)")
@@ -406,7 +386,7 @@ def test_a_browser_fetches_nothing_and_complains_of_nothing(browser: Any, page: 
 def test_the_policy_stops_what_an_injection_would_do(browser: Any, page: str, tmp_path: Path) -> None:
     """Prove that the guards of the test above can fail: a request and a script are seen, and are refused."""
     attack = '<img src="https://example.org/x.png"><script>window.injected = 1; alert(3)</script></main>'
-    visit = Visit(browser, page.replace("</main>", attack), tmp_path)
+    visit = Report(browser, page.replace("</main>", attack), tmp_path)
     assert visit.page.evaluate("window.injected") is None
     assert any("Content Security Policy" in complaint for complaint in visit.complaints)
     assert len(visit.complaints) == 2
@@ -414,7 +394,7 @@ def test_the_policy_stops_what_an_injection_would_do(browser: Any, page: str, tm
 
 @pytest.mark.browser
 def test_hostile_names_do_nothing_in_a_browser(browser: Any, hostile: RunFolder, tmp_path: Path) -> None:
-    visit = Visit(browser, render(hostile), tmp_path)
+    visit = Report(browser, render(hostile), tmp_path)
     assert (visit.fetched, visit.complaints) == ([], [])
     assert visit.page.locator("script").count() == 1
     assert visit.page.locator('img[src="x"]').count() == 0
@@ -424,7 +404,7 @@ def test_hostile_names_do_nothing_in_a_browser(browser: Any, hostile: RunFolder,
 
 @pytest.mark.browser
 def test_a_click_on_a_header_sorts_and_a_third_restores(browser: Any, page: str, tmp_path: Path) -> None:
-    visit = Visit(browser, page, tmp_path)
+    visit = Report(browser, page, tmp_path)
     ssim = 2  # plain 0.575, blurred 0.5: the table's order is best first
     psnr = 3  # plain 21.3, blurred 26.5
     assert [visit.column(psnr) for _ in range(3)] == [["blurred", "plain"], ["plain", "blurred"], ["plain", "blurred"]]
@@ -439,5 +419,5 @@ def test_a_click_on_a_header_sorts_and_a_third_restores(browser: Any, page: str,
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [400, 1600])
 def test_the_page_fits_its_window(browser: Any, page: str, width: int, tmp_path: Path) -> None:
-    visit = Visit(browser, page, tmp_path, viewport={"width": width, "height": 900})
+    visit = Report(browser, page, tmp_path, viewport={"width": width, "height": 900})
     assert visit.page.evaluate("document.documentElement.scrollWidth") == width

@@ -1,27 +1,17 @@
 """The command that measures the first figures again: it agrees with them on real tiles, and says where it does not."""
 
-import importlib.util
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "bci" / "facts.py"
+from tests.scripts import load_benchmark
 
 
 @pytest.fixture
-def facts() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("bci_facts", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["bci_facts"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["bci_facts"]
+def facts() -> ModuleType:
+    return load_benchmark("bci/facts")
 
 
 @pytest.mark.parametrize(

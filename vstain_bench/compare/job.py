@@ -9,7 +9,7 @@ from vstain_bench.compare.correct import correct
 from vstain_bench.compare.material import Asked, Entry, contrast_metric
 from vstain_bench.compare.words import notes_of
 from vstain_bench.errors import UsageError
-from vstain_bench.evidence import Evidence, name_runs
+from vstain_bench.evidence import Evidence, name_runs, title_models
 from vstain_bench.registry import nearest
 from vstain_bench.results.comparison import ComparedRun, Comparison, Contrast
 from vstain_bench.results.folder import RunFolder
@@ -114,18 +114,14 @@ def _entries(runs: Mapping[str, Evidence]) -> list[Entry]:
     Raises:
         UsageError: there are fewer than two.
     """
-    names = [model for run in runs.values() for model in run.table.models]
-    if len(names) < 2:
+    titles = title_models({name: run.table.models for name, run in runs.items()})
+    if len(titles) < 2:
         raise UsageError(
             where="compare",
-            found=f"{len(names)} model in {', '.join(runs) or 'no run'}",
+            found=f"{len(titles)} model in {', '.join(runs) or 'no run'}",
             expected="at least two models, in one run or in several",
         )
-    return [
-        Entry(model if names.count(model) == 1 else f"{model} ({name})", name, model, run)
-        for name, run in runs.items()
-        for model in run.table.models
-    ]
+    return [Entry(titles[name, model], name, model, run) for name, run in runs.items() for model in run.table.models]
 
 
 def _choose_reference(entries: Sequence[Entry], name: str | None) -> Entry:

@@ -1,5 +1,6 @@
 """Weights from a file into a network: nothing is executed, no key is missing, none is left over in silence."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -54,6 +55,34 @@ def fill(network: torch.nn.Module, tensors: Tensors, path: Path, device: torch.d
 def lay_out_channels_last(network: torch.nn.Module) -> torch.nn.Module:
     """Store convolution weights with the channels last in memory, which is faster on CPUs and GPUs alike."""
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]  # torch lacks it
+
+
+def read_torchscript(path: Path, device: torch.device, *, where: str, next_step: str = "") -> torch.jit.ScriptModule:
+    """Return the module of a TorchScript file, in evaluation mode.
+
+    Args:
+        path: The file.
+        device: Where it computes.
+        where: What an error names.
+        next_step: What an error adds to how such a file is made.
+
+    Raises:
+        MachineError: The file is no TorchScript module.
+    """
+    with warnings.catch_warnings():
+        # torch discourages TorchScript for new programs; as a format of exchange it has no successor with its contract
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            module: torch.jit.ScriptModule = torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]  # torch
+        except (RuntimeError, ValueError) as fault:
+            raise MachineError(
+                where=where,
+                found=f"the file is no TorchScript module ({str(fault).partition(chr(10))[0][:200]})",
+                expected="a file written by torch.jit.save (a state dict or a pickled model is something else)",
+                next_step=f"Export with torch.jit.trace(model.eval(), example).save(FILE). {next_step}".rstrip(),
+            ) from fault
+    module.eval()
+    return module
 
 
 def unfit(path: Path, found: str) -> MachineError:

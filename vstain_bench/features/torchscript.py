@@ -5,7 +5,6 @@ own normalisation and needs no other input. With ``@SIDE`` tiles are first resiz
 antialiased, clamped to [0, 1]); without, they come at their own size. It is run in evaluation mode.
 """
 
-import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from vstain_bench.errors import MachineError, UsageError
+from vstain_bench.features.checkpoint import read_torchscript
 from vstain_bench.features.definition import ENCODERS
 from vstain_bench.features.feeding import feed
 from vstain_bench.features.weights import digest
@@ -25,20 +25,7 @@ from vstain_bench.types import Encoder, Images, Rows, View
 def _module(path: Path, content: str, device: torch.device) -> torch.jit.ScriptModule:
     """Load the module; ``content`` is its digest, so that a file that has changed is loaded anew."""
     del content
-    with warnings.catch_warnings():
-        # torch discourages TorchScript for new programs; as a format of exchange it has no successor with its contract
-        warnings.simplefilter("ignore", DeprecationWarning)
-        try:
-            module: torch.jit.ScriptModule = torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]  # torch
-        except (RuntimeError, ValueError) as fault:
-            raise MachineError(
-                where=f"encoder 'torchscript:{path}'",
-                found=f"the file is no TorchScript module ({str(fault).partition(chr(10))[0][:200]})",
-                expected="a file written by torch.jit.save (a state dict or a pickled model is something else)",
-                next_step="Export with torch.jit.trace(model.eval(), example).save(FILE).",
-            ) from fault
-    module.eval()
-    return module
+    return read_torchscript(path, device, where=f"encoder 'torchscript:{path}'")
 
 
 @dataclass(frozen=True)

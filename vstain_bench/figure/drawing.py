@@ -112,17 +112,19 @@ def draw(layout: Layout) -> "Figure":
         _name_row(figure, layout, line, top, height)
         for column, cell in enumerate(line.cells):
             left = LABEL_MM + column * (layout.cell_mm + GAP_MM)
-            box = (left, layout.height_mm - top - height, layout.cell_mm, height)
-            axes = figure.add_axes(tuple(side / of for side, of in zip(box, _twice(layout), strict=True)))  # type: ignore[arg-type]
+            axes = figure.add_axes(
+                (
+                    left / layout.width_mm,
+                    1 - (top + height) / layout.height_mm,
+                    layout.cell_mm / layout.width_mm,
+                    height / layout.height_mm,
+                )
+            )
             _picture(axes, cell)
             if column == 0 and line.bar is not None:
                 _scale_bar(axes, *line.bar, width_mm=layout.cell_mm)
         top += height + GAP_MM
     return figure
-
-
-def _twice(layout: Layout) -> tuple[float, float, float, float]:
-    return (layout.width_mm, layout.height_mm) * 2
 
 
 def _name_row(figure: "Figure", layout: Layout, line: Line, top: float, height: float) -> None:

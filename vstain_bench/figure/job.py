@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vstain_bench.comparable import input_obstacles, refuse_unequal
 from vstain_bench.errors import InputError, MachineError, UsageError
-from vstain_bench.evidence import name_runs
+from vstain_bench.evidence import name_runs, title_models
 from vstain_bench.figure.choice import Chosen, Pairs, choose_tiles, named_tiles
 from vstain_bench.figure.drawing import Cell, Layout, Line, draw
 from vstain_bench.io.headers import printable
@@ -102,13 +102,8 @@ def make_figure(paths: Sequence[Path], request: Request) -> Figure:
 
 
 def _choose_models(tables: Mapping[str, "Table"], wanted: Sequence[str]) -> list[_Model]:
-    names = [model for table in tables.values() for model in table.models]
-    known = {
-        title: _Model(title, model, run)
-        for run, table in tables.items()
-        for model in table.models
-        for title in [model if names.count(model) == 1 else f"{model} ({run})"]
-    }
+    titles = title_models({run: table.models for run, table in tables.items()})
+    known = {title: _Model(title, model, run) for (run, model), title in titles.items()}
     for title in wanted:
         if title not in known:
             raise UsageError(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vstain_bench.comparable import Obstacle, refuse_unequal
 from vstain_bench.errors import UsageError
+from vstain_bench.evidence import title_models
 from vstain_bench.leaderboard.board import Board, ControlRows, Entrant, Head, Leaderboard, Section
 from vstain_bench.leaderboard.places import Contender, rank
 from vstain_bench.leaderboard.published import read_published
@@ -111,10 +112,10 @@ def _sections(
 ) -> Iterable[Section]:
     """Yield the sections of one protocol: the larger ones first."""
     sets = sorted(part(own), key=lambda members: -sum(len(member.table.models) for member in members))
-    names = [model for source in everyone for model in source.table.models]
+    titles = title_models({source.name: source.table.models for source in everyone})
     for number, members in enumerate(sets):
         apart = [obstacle.text for earlier in sets[:number] for obstacle in _why(earlier, members)]
-        yield _section(members, names, tuple(dict.fromkeys(apart)), request, progress)
+        yield _section(members, titles, tuple(dict.fromkeys(apart)), request, progress)
 
 
 def _why(earlier: Sequence[Source], members: Sequence[Source]) -> tuple[Obstacle, ...]:
@@ -125,12 +126,12 @@ def _why(earlier: Sequence[Source], members: Sequence[Source]) -> tuple[Obstacle
 
 def _section(
     members: Sequence[Source],
-    names: Sequence[str],
+    titles: Mapping[tuple[str, str], str],
     apart: tuple[str, ...],
     request: Request,
     progress: Progress | None,
 ) -> Section:
-    first, metrics, entrants = members[0].table, _metrics(members), _entrants(members, names)
+    first, metrics, entrants = members[0].table, _metrics(members), _entrants(members, titles)
     seed = first.controls.seed if request.seed is None else request.seed
     by_name = {source.name: source for source in members}
     heads, places = [], {entrant.title: dict(entrant.places) for entrant in entrants}
@@ -165,11 +166,11 @@ def _section(
     )
 
 
-def _entrants(members: Sequence[Source], names: Sequence[str]) -> list[Entrant]:
-    """Return all models, one whose name occurs in several runs told with its run."""
+def _entrants(members: Sequence[Source], titles: Mapping[tuple[str, str], str]) -> list[Entrant]:
+    """Return all models of a section."""
     return [
         Entrant(
-            title=model if names.count(model) == 1 else f"{model} ({source.name})",
+            title=titles[source.name, model],
             run=source.name,
             model=model,
             rows=tuple(row for row in source.table.rows if row.model == model),

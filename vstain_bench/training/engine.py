@@ -16,6 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from vstain_bench.adapters import Models, Recipe
 from vstain_bench.devices import choose_device
 from vstain_bench.errors import MachineError, UsageError
+from vstain_bench.features.checkpoint import lay_out_channels_last
 from vstain_bench.training.config import TrainConfig
 
 
@@ -154,7 +155,7 @@ def lay_out(models: Models, *, channels_last: bool) -> Models:
     """Return the networks with the channels last in memory where that is wanted; the values stay."""
     if channels_last:
         for network in networks_of(models).values():
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch lacks it
+            lay_out_channels_last(network)
     return models
 
 
