@@ -46,7 +46,7 @@ class Door:
 
 def _require_runtime() -> None:
     try:
-        import onnxruntime  # noqa: F401
+        import onnxruntime  # noqa: F401  # whether it is there
     except ImportError as fault:
         raise MachineError(
             where="predict onnx",

@@ -100,9 +100,11 @@ def on_one_canvas(one: Section, other: Section) -> tuple[Section, Section]:
     """Return both sections on the smaller height and width: rows and columns beyond it are cut off both."""
     height, width = np.minimum(one.haematoxylin.shape, other.haematoxylin.shape)
     number = min(len(one.landmarks), len(other.landmarks))
-    return tuple(  # type: ignore[return-value]
-        Section(each.name, each.haematoxylin[:height, :width], each.landmarks[:number]) for each in (one, other)
-    )
+
+    def cut(each: Section) -> Section:
+        return Section(each.name, each.haematoxylin[:height, :width], each.landmarks[:number])
+
+    return cut(one), cut(other)
 
 
 def laid_by_half(one: Section, other: Section) -> tuple[Section, Section]:

@@ -41,6 +41,10 @@ SMALL: dict[str, dict[str, object]] = {
 """Settings for a CPU; a GPU takes the recipes as they are."""
 
 
+def _scaled(codes: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(codes, dtype=np.float32) / 255
+
+
 class Plain(Dataset[tuple[np.ndarray, np.ndarray]]):
     """Random crops and flips of the pairs of two folders."""
 
@@ -55,11 +59,11 @@ class Plain(Dataset[tuple[np.ndarray, np.ndarray]]):
         source, real = (np.asarray(Image.open(path).convert("RGB")) for path in self.pairs[index])
         top, left = (int(torch.randint(0, side - self.crop + 1, ())) for side in source.shape[:2])
         step = [1 if torch.rand(()) < 0.5 else -1 for _ in range(2)]
-        cut = [
+        one, other = (
             side[top : top + self.crop, left : left + self.crop][:: step[0], :: step[1]].transpose(2, 0, 1)
             for side in (source, real)
-        ]
-        return tuple(np.ascontiguousarray(side, dtype=np.float32) / 255 for side in cut)  # type: ignore[return-value]
+        )
+        return _scaled(one), _scaled(other)
 
 
 def plain_steps(recipe: Recipe, phantom: PhantomSet, device: torch.device) -> Iterator[None]:

@@ -16,7 +16,7 @@ PAIRS = {
 
 def choose(pairs: dict[str, dict[str, str]] = PAIRS, **changes: object) -> tuple[Chosen, ...]:
     given: dict[str, object] = {"labels": ("0", "3+"), "per_label": 1, "seed": 0, **changes}
-    return choose_tiles(pairs, **given)  # type: ignore[arg-type]
+    return choose_tiles(pairs, **given)  # type: ignore[arg-type]  # the given are a table
 
 
 def test_each_label_has_its_rows_in_the_order_given() -> None:

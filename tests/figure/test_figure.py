@@ -147,7 +147,7 @@ def test_a_picture_that_is_gone_is_told_and_all_gone_is_refused(phantom: Phantom
 )
 def test_what_is_not_there_is_named(finished: Path, changes: dict[str, tuple[str, ...]], told: str) -> None:
     with pytest.raises(UsageError) as fault:
-        make_figure([finished], replace(SMALL, **changes))  # type: ignore[arg-type]
+        make_figure([finished], replace(SMALL, **changes))  # type: ignore[arg-type]  # the changes are a table
     assert told in str(fault.value)
 
 

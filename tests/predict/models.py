@@ -77,7 +77,7 @@ def torchscript(path: Path, network: nn.Module, *, scripted: bool = False) -> Pa
         if scripted:
             torch.jit.script(network.eval()).save(str(path))
         else:
-            torch.jit.trace(network.eval(), torch.rand(1, 3, 64, 64)).save(str(path))  # type: ignore[no-untyped-call]
+            torch.jit.trace(network.eval(), torch.rand(1, 3, 64, 64)).save(str(path))  # type: ignore[no-untyped-call]  # torch
     return path
 
 

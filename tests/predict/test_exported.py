@@ -179,7 +179,7 @@ def test_without_onnxruntime_the_extra_is_named(
     def without(name: str, *rest: object) -> object:
         if name == "onnxruntime":
             raise ImportError("No module named 'onnxruntime'")
-        return whole(name, *rest)  # type: ignore[arg-type]
+        return whole(name, *rest)  # type: ignore[arg-type]  # passed on as they came
 
     monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
     monkeypatch.setattr(builtins, "__import__", without)

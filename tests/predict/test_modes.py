@@ -24,7 +24,7 @@ def by_hand(network: nn.Module, pixels: torch.Tensor, tile: str, seed: int) -> n
 
     Dropout draws in the order of memory, hence channels last, as the job has them.
     """
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch lacks it
     torch.manual_seed(seed_of(tile, seed))
     with torch.no_grad():
         made = network.train()(2 * pixels.contiguous(memory_format=torch.channels_last) - 1)[0]

@@ -40,7 +40,7 @@ def test_a_stopped_prediction_ends_with_the_same_bytes(
         if count == after:
             raise Stop
         count += 1
-        return whole(*arguments)  # type: ignore[arg-type]
+        return whole(*arguments)  # type: ignore[arg-type]  # passed on as they came
 
     monkeypatch.setattr(job, "stain_tiles", failing)
     with pytest.raises(Stop):

@@ -188,7 +188,7 @@ FITS: list[tuple[Model, int | str, tuple[int, int], object]] = [
 
 @pytest.mark.parametrize(("asked", "window", "size", "expected"), FITS)
 def test_how_tiles_go_through(asked: Model, window: object, size: tuple[int, int], expected: object) -> None:
-    tiling = settle_tiling(asked, window, None)  # type: ignore[arg-type]
+    tiling = settle_tiling(asked, window, None)  # type: ignore[arg-type]  # windows are a table
     found = fit(size, tiling, asked.side)
     if isinstance(expected, str):
         assert isinstance(found, str)

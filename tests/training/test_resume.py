@@ -94,7 +94,7 @@ def test_the_test_would_notice(phantom: PhantomSet, tmp_path: Path, monkeypatch:
     """Were the optimisers not kept, the weights would differ."""
 
     def forgetful(path: Path, trained: state.Trained, engine: Any) -> Any:
-        fresh = state.Trained(trained.networks, NoOptimisers(), trained.mean)  # type: ignore[arg-type]
+        fresh = state.Trained(trained.networks, NoOptimisers(), trained.mean)  # type: ignore[arg-type]  # only what the state asks of optimisers
         return load_state(path, fresh, engine)
 
     class Idle:

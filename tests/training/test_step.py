@@ -102,7 +102,7 @@ def test_the_generator_meets_a_discriminator_that_has_seen_the_whole_batch() -> 
     recipe, whole = toy(dropout=0.0), pairs(4)
     judges = []
 
-    class Watching(type(recipe)):  # type: ignore[misc]
+    class Watching(type(recipe)):  # type: ignore[misc]  # the toy's class is known at run time only
         def generator_loss(self, models: Models, pair: Pair, generated: torch.Tensor, when: Moment) -> Any:
             judges.append([value.clone() for value in models.discriminator.parameters()])
             return super().generator_loss(models, pair, generated, when)
