@@ -53,21 +53,7 @@ def reference() -> str:
         "",
         *_table(["command", "what it does"], [[_code(f"vstain-bench {k}"), v] for k, v in COMMANDS.items()]),
     ]
-    lines += [f"{EPILOG}", "", "## Metrics", ""]
-    metrics = catalogue("metrics")
-    lines += _table(
-        ["metric", "what", "compares", "better", "range", "perfect", "least side", "interval", "weights"],
-        [
-            [
-                _code(m["name"]), m["summary"], str(m["compares"]).replace("-", " – "), ARROWS[str(m["better"])],
-                _range(m["range"]), "" if m["perfect"] is None else m["perfect"], f"{m['minimum_side']} px",
-                m["interval"], ", ".join(map(_code, m["needs"])) if isinstance(m["needs"], list) else "",
-            ]
-            for m in metrics
-        ],
-    )  # fmt: skip
-    lines += ["### Signatures and sources", ""]
-    lines += [f"- `{m['signature']}`  \n  {m['citation']}" for m in metrics]
+    lines += [f"{EPILOG}", "", *_metrics()]
     for title, what in (("Protocols", "protocols"), ("Encoders", "encoders"), ("Layouts and data sets", "datasets")):
         lines += ["", f"## {title}", ""]
         lines += _table(["name", "what"], [[_code(r["name"]), _told(r)] for r in catalogue(what)])
@@ -108,6 +94,25 @@ def reference() -> str:
         ],
     )
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _metrics() -> list[str]:
+    metrics = catalogue("metrics")
+    lines = ["## Metrics", ""]
+    lines += _table(
+        ["metric", "what", "compares", "better", "range", "perfect", "least side", "interval", "weights"],
+        [
+            [
+                _code(m["name"]), m["summary"], str(m["compares"]).replace("-", " – "), ARROWS[str(m["better"])],
+                _range(m["range"]), "" if m["perfect"] is None else m["perfect"], f"{m['minimum_side']} px",
+                m["interval"], ", ".join(map(_code, m["needs"])) if isinstance(m["needs"], list) else "",
+            ]
+            for m in metrics
+        ],
+    )  # fmt: skip
+    lines += ["### Signatures and sources", ""]
+    lines += [f"- `{m['signature']}`  \n  {m['citation']}" for m in metrics]
+    return lines
 
 
 def _told(record: dict[str, object]) -> str:

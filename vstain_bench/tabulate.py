@@ -11,7 +11,7 @@ from vstain_bench.controls import CONTROLS, PARTNER, PREFIX
 from vstain_bench.errors import Undefined
 from vstain_bench.journal import Journal
 from vstain_bench.results.table import Controls, Inputs, Protocol, Quantity, Row, Table
-from vstain_bench.selection import Selection
+from vstain_bench.selection import Gap, Selection
 from vstain_bench.stats.intervals import Interval, bootstrap_mean, clustering, jackknife, seed_of
 from vstain_bench.types import Metric, RowArray, Tile, Values
 
@@ -239,6 +239,16 @@ def _warnings(tiles: Sequence[Tile], groups: int | None, metrics: Sequence[Metri
     return warnings
 
 
+def _gap_row(metric: Metric, model: str, gap: Gap) -> Row:
+    """Return the row of a metric that could not be computed."""
+    return Row.model_validate(
+        {
+            "model": model, "metric": metric.name, "signature": metric.signature, "unit": metric.unit,
+            "better": metric.better, "tiles": 0, "groups": None, "status": gap.status, "reason": gap.reason,
+        }
+    )  # fmt: skip
+
+
 def tabulate(
     journal: Journal,
     *,
@@ -266,16 +276,7 @@ def tabulate(
         if gap is None:
             rows += _metric_rows(metric, (*models, *controls), journal, context)
         else:
-            for model in models:
-                rows.append(
-                    Row.model_validate(
-                        {
-                            "model": model, "metric": metric.name, "signature": metric.signature,
-                            "unit": metric.unit, "better": metric.better, "tiles": 0, "groups": None,
-                            "status": gap.status, "reason": gap.reason,
-                        }
-                    )
-                )  # fmt: skip
+            rows += [_gap_row(metric, model, gap) for model in models]
     order = {model: place for place, model in enumerate((*models, *controls))}
     ranks = {metric.name: place for place, metric in enumerate(selection.metrics)}
     rows.sort(key=lambda row: (row.label is not None, row.label or "", order[row.model], ranks[row.metric]))
