@@ -14,6 +14,8 @@
 Anything else that escapes is a bug (exit code 5) and keeps its traceback.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 
@@ -28,6 +30,11 @@ class VstainError(Exception):
         self.expected = expected
         self.next_step = next_step
         super().__init__(str(self))
+
+    def __reduce__(self) -> tuple[Callable[[], "VstainError"], tuple[()]]:
+        """Return how another process makes the same fault; by default it would be given the text alone."""
+        parts = {"where": self.where, "found": self.found, "expected": self.expected, "next_step": self.next_step}
+        return partial(type(self), **parts), ()
 
     def __str__(self) -> str:
         parts = [f"{self.where}: {self.found}"]

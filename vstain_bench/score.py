@@ -1,10 +1,8 @@
 """One pass over the tiles: every metric observes every model, and the rows go to the journal batch by batch."""
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -80,6 +78,19 @@ class Plan:
         return tuple(output.name for output in (*self.outputs, *self.extra))
 
 
+@dataclass(frozen=True)
+class Observed:
+    """What was observed of a batch: its tiles, the sha256 of each of their files by owner, and the rows."""
+
+    ids: tuple[str, ...]
+    digests: Mapping[str, Mapping[str, str]]
+    entries: tuple[Entry, ...]
+
+
+Observe = Callable[[Sequence[Request]], Iterator[Observed | Failed]]
+"""From tiles to what was observed of them, and those that cannot be decoded, in any order."""
+
+
 def plan_run(
     tiles: Sequence[Tile],
     sizes: Mapping[str, tuple[int, int]],
@@ -147,13 +158,12 @@ def observe(
     batch_size: int,
     workers: int,
     skip_faults: bool,
-    threads: int = 1,
+    apart: Observe | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Observe every tile that the journal does not hold yet; memory does not grow with the number of tiles.
 
-    ``threads`` batches are observed at once. A batch is observed by one thread from its first image to its last row,
-    so that no value depends on their number.
+    With ``apart``, that observes instead of this process; the journal stays here.
 
     Raises:
         InputError: a file cannot be decoded and faults are not to be skipped, or a scored file has changed since.
@@ -168,57 +178,47 @@ def observe(
     count = len(plan.tiles) - len(requests)
     if progress:
         progress(count, len(plan.tiles))
-    loading = load_batches(requests, policy, batch_size=batch_size, workers=workers, device=device)
-    for loaded, entries in _observe_ahead(plan, loading, tiles, threads):
-        if isinstance(loaded, Failed):
+    here = partial(observe_here, plan, policy=policy, device=device, batch_size=batch_size, workers=workers)
+    for found in (apart or here)(requests):
+        if isinstance(found, Failed):
             if not skip_faults:
                 raise InputError(
                     where="input",
-                    found=f"tile '{loaded.id}' cannot be read: {loaded.fault}",
+                    found=f"tile '{found.id}' cannot be read: {found.fault}",
                     next_step=f"{count} tiles are scored and kept; repair the file and give the same command again, "
                     "or start anew with --on-error skip.",
                 )
-            journal.skip(loaded.id, str(loaded.fault))
+            journal.skip(found.id, str(found.fault))
             count += 1
         else:
-            journal.acknowledge({tile: _record(plan, tiles[tile], loaded) for tile in loaded.ids}, entries)
-            count += len(loaded.ids)
+            files = {tile: _record(plan, tiles[tile], found.digests[tile]) for tile in found.ids}
+            journal.acknowledge(files, found.entries)
+            count += len(found.ids)
         if progress:
             progress(count, len(plan.tiles))
 
 
-def _observe_ahead(
-    plan: Plan, loading: Iterator[Loaded | Failed], tiles: Mapping[str, Tile], threads: int
-) -> Iterator[tuple[Loaded | Failed, list[Entry]]]:
-    """Yield what was loaded, in its order, with what was observed of it, at most ``threads`` batches ahead."""
-
-    def observed(loaded: Loaded | Failed) -> list[Entry]:
-        return [] if isinstance(loaded, Failed) else _observe_batch(plan, loaded, [tiles[id_] for id_ in loaded.ids])
-
-    if threads == 1:
-        yield from ((loaded, observed(loaded)) for loaded in loading)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        ahead: deque[tuple[Loaded | Failed, Future[list[Entry]]]] = deque()
-        try:
-            for loaded in loading:
-                # A copy of the context: the weights in use are the caller's.
-                ahead.append((loaded, pool.submit(copy_context().run, observed, loaded)))
-                if len(ahead) > threads:
-                    done, future = ahead.popleft()
-                    yield done, future.result()
-            while ahead:
-                done, future = ahead.popleft()
-                yield done, future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+def observe_here(
+    plan: Plan,
+    requests: Sequence[Request],
+    *,
+    policy: DecodePolicy,
+    device: torch.device,
+    batch_size: int,
+    workers: int,
+) -> Iterator[Observed | Failed]:
+    """Yield what is observed of each batch, in this process."""
+    tiles = {tile.id: tile for tile in plan.tiles}
+    for loaded in load_batches(requests, policy, batch_size=batch_size, workers=workers, device=device):
+        if isinstance(loaded, Failed):
+            yield loaded
+        else:
+            entries = _observe_batch(plan, loaded, [tiles[id_] for id_ in loaded.ids])
+            yield Observed(loaded.ids, loaded.digests, tuple(entries))
 
 
-def _record(plan: Plan, tile: Tile, loaded: Loaded) -> dict[str, dict[str, object]]:
-    return {
-        owner: {**_file_facts(file), "sha256": loaded.digests[tile.id][owner]}
-        for owner, file in _files(plan, tile).items()
-    }
+def _record(plan: Plan, tile: Tile, digests: Mapping[str, str]) -> dict[str, dict[str, object]]:
+    return {owner: {**_file_facts(file), "sha256": digests[owner]} for owner, file in _files(plan, tile).items()}
 
 
 def require_unchanged(plan: Plan, journal: Journal) -> dict[str, dict[str, dict[str, object]]]:

@@ -1,7 +1,6 @@
 """The job behind ``vstain-bench stress``: sweep real tiles, judge every metric, leave a folder behind."""
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +16,6 @@ from vstain_bench.errors import InputError, UsageError
 from vstain_bench.features.weights import WeightsStore, use_store
 from vstain_bench.io.inputs import Inputs, read_inputs, require_complete
 from vstain_bench.journal import Journal
-from vstain_bench.protocol import parse_metrics, read_protocol
 from vstain_bench.publish import publish_text, replacing
 from vstain_bench.reports.stress_html import render_stress
 from vstain_bench.score import observe
@@ -27,8 +25,9 @@ from vstain_bench.stress import PERTURBATIONS
 from vstain_bench.stress.curves import response_curve
 from vstain_bench.stress.findings import Curve, Findings, PerturbedSide, Sample, Sweep, Verdict, estimate
 from vstain_bench.stress.folder import StressFolder
+from vstain_bench.stress.processes import Sweeping, choose_processes, observe_in, protocol_of
 from vstain_bench.stress.samples import choose_sample, write_samples
-from vstain_bench.stress.sweep import REAL, Condition, make_conditions, plan_sweep, read_answers
+from vstain_bench.stress.sweep import REAL, Condition, make_conditions, read_answers
 from vstain_bench.stress.verdict import Answers, judge, sort_answers
 from vstain_bench.types import Metric
 
@@ -46,6 +45,7 @@ def run_stress(
     seeds: int = 1,
     side: PerturbedSide = "generated",
     models: bool = False,
+    processes: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Findings:
     """Perturb every real tile in every way, observe it with every metric, and judge the metrics.
@@ -59,6 +59,7 @@ def run_stress(
         seeds: Most seeds of each.
         side: Which side is perturbed, see `plan_sweep`.
         models: Whether the models of the configuration are displaced as well.
+        processes: How many observe tiles; as many as there are cores, where the sweep is worth it, when None.
         progress: Called with phase, done and total.
 
     Raises:
@@ -67,7 +68,7 @@ def run_stress(
     """
     folder = StressFolder(out)
     conditions = make_conditions(perturbations, seeds)
-    protocol = parse_metrics(config.metrics) if config.metrics else read_protocol(config.protocol)
+    protocol = protocol_of(config)
     store = WeightsStore(config.weights_dir, offline=config.offline)
     with use_store(store), folder.claimed(), _one_thread_each():
         inputs = read_inputs(config, models=models)
@@ -83,7 +84,7 @@ def run_stress(
             smallest_tile=smallest.id,
             store=store,
         )
-        answers = _sweep(config, folder, inputs, selection, conditions, side, progress)
+        answers = _sweep(config, folder, inputs, selection, conditions, side, processes, progress)
         sample = _show(folder, answers, inputs, conditions, config.seed)
         findings = _find(answers, inputs, selection, conditions, config.seed, side, sample)
         with replacing(folder.answers) as temporary:
@@ -125,20 +126,24 @@ def _sweep(
     selection: Selection,
     conditions: Sequence[Condition],
     side: PerturbedSide,
+    processes: int | None,
     progress: Callable[[str, int, int], None] | None,
 ) -> pd.DataFrame:
     tiles = inputs.audit.tiles
-    plan = plan_sweep(
-        tiles,
-        inputs.audit.sizes,
-        selection.computable,
-        conditions,
-        seed=config.seed,
+    sweeping = Sweeping(
+        config=config,
+        tiles=tuple(tiles),
+        sizes=dict(inputs.audit.sizes),
+        metrics=tuple(metric.name for metric in selection.computable),
+        conditions=tuple(conditions),
         side=side,
         models=inputs.models,
+        policy=inputs.policy,
     )
+    plan = sweeping.plan()
     with Journal(folder.journal) as journal:
         journal.claim(_settings(inputs, selection, conditions, config.seed, side))
+        number = choose_processes(processes, len(tiles) - len(journal.done()), len(plan.names))
         observe(
             plan,
             journal,
@@ -147,7 +152,7 @@ def _sweep(
             batch_size=BATCH_SIZE,
             workers=config.workers,
             skip_faults=config.on_error == "skip",
-            threads=os.cpu_count() or 1,
+            apart=observe_in(sweeping, number) if number > 1 else None,
             progress=(lambda done, of: progress("stressing tiles", done, of)) if progress else None,
         )
         return read_answers(journal, selection.computable, conditions, {tile.id: tile for tile in tiles}, inputs.models)

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import warnings
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from vstain_bench.errors import MachineError
-from vstain_bench.features.checkpoint import fill, read_checkpoint
+from vstain_bench.features.checkpoint import fill, read_checkpoint, read_torchscript
 
 
 class Trap:
@@ -77,3 +78,15 @@ def test_a_filled_network_is_for_inference() -> None:
     assert not any(module.training for module in network.modules())
     assert not any(parameter.requires_grad for parameter in network.parameters())
     assert network(torch.ones(1, 2)).item() == 3
+
+
+def test_a_torchscript_module_that_was_saved_in_training_is_evaluated(tmp_path: Path) -> None:
+    path = tmp_path / "dropout.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # torch discourages the format for new programs
+        torch.jit.save(torch.jit.script(torch.nn.Dropout(0.5).train()), path)  # type: ignore[no-untyped-call]  # torch
+    module = read_torchscript(path, torch.device("cpu"), where="here")
+    assert torch.equal(module(torch.ones(100)), torch.ones(100))
+    (tmp_path / "broken.pt").write_bytes(b"nothing")
+    with pytest.raises(MachineError, match=r"here: the file is no TorchScript module .* Put it there\."):
+        read_torchscript(tmp_path / "broken.pt", torch.device("cpu"), where="here", next_step="Put it there.")

@@ -14,7 +14,7 @@ from vstain_bench.cli.main import call
 from vstain_bench.config import make_config
 from vstain_bench.errors import InputError, UsageError
 from vstain_bench.figure.drawing import LABEL_MM, Cell, Layout, Line, draw
-from vstain_bench.figure.job import Figure, Request, make_figure
+from vstain_bench.figure.job import Figure, Request, _centre, make_figure
 from vstain_bench.phantom import PhantomSet
 from vstain_bench.reports import plotting
 from vstain_bench.run import run
@@ -116,6 +116,12 @@ def test_the_field_is_the_centre(finished: Path, phantom: PhantomSet) -> None:
     with_field = make_figure([finished], replace(SMALL, tiles=(tile.tile,), field_um=16.0))
     assert "The central 16 µm of each. Scale bars: 2 µm." in with_field.caption
     assert "named by the user" in with_field.caption
+
+
+def test_the_centre_of_pixels() -> None:
+    pixels = np.arange(6 * 8 * 3, dtype=np.float32).reshape(6, 8, 3)
+    assert np.array_equal(_centre(pixels, 2), pixels[2:4, 3:5])
+    assert np.array_equal(_centre(pixels, 7), pixels[:, :7]), "as much of it as there is"
 
 
 def test_a_picture_that_is_gone_is_told_and_all_gone_is_refused(phantom: PhantomSet, tmp_path: Path) -> None:

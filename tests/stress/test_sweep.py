@@ -309,6 +309,18 @@ def test_the_metric_cards_in_the_docs_are_of_metrics_as_they_are() -> None:
         assert f"`{metric.signature}`" in cards, f"{metric.name} has no card, or another definition: write them anew"
 
 
+def test_a_floor_is_finite_and_a_tile_that_cannot_be_perturbed_is_not_left_out() -> None:
+    values = {
+        (CLEAN, 0.0): [1.0, 1.0],
+        ("dab_loss", 50.0): [0.5],
+        ("control:mean-colour", 0.0): [float("inf"), 0.3],
+        ("control:other-real", 0.0): [0.1, 0.1],
+    }
+    verdict = judge(sort_answers(_answers(values), "ssim"), build("ssim"), displacements=(2.0,), seed=0)
+    assert (verdict.floor, verdict.floor_of) == (pytest.approx(0.1), "control:other-real")
+    assert not [note for note in verdict.notes if "left out" in note]
+
+
 def test_findings_follow_the_shipped_schema(swept: StressFolder) -> None:
     content = json.loads(swept.findings.read_text("utf-8"))
     shipped = json.loads((ROOT / "vstain_bench/stress/stress.schema.json").read_text("utf-8"))

@@ -41,6 +41,9 @@ def stress(
     decode: options.Decode = None,
     seed: Annotated[int | None, typer.Option(help="Of partners and intervals.", show_default="0")] = None,
     workers: options.Workers = None,
+    processes: Annotated[
+        int | None, typer.Option(help="Processes that observe tiles.", min=1, show_default="one per core, if worth it")
+    ] = None,
     limit: options.Limit = None,
     plugin: options.Plugin = None,
     config: options.Config = None,
@@ -70,7 +73,7 @@ def stress(
     with progress(quiet) as report:
         findings = run_stress(
             settings, out, perturbations=names, seeds=seeds, side=choose_side(perturb), models=bool(generated),
-            progress=report,
+            processes=processes, progress=report,
         )  # fmt: skip
     if metric_cards is not None:
         publish_text(metric_cards, render_cards(StressFolder(out)))
