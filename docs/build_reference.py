@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from vstain_bench.catalogue import catalogue
+from vstain_bench.base.registry import load_plugins
 from vstain_bench.cli.main import EPILOG
-from vstain_bench.features.weights import WEIGHTS
-from vstain_bench.registry import load_plugins
-from vstain_bench.reports.presentation import ARROWS
+from vstain_bench.networks.weights import WEIGHTS
+from vstain_bench.present.catalogue import catalogue
+from vstain_bench.present.numbers import ARROWS
 
 PAGE = Path(__file__).with_name("reference.md")
 COMMANDS = {

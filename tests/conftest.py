@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.browser import CHROMIUM
-from tests.features.seeded_weights import seeded_weights
+from tests.networks.seeded_weights import seeded_weights
 from vstain_bench.phantom import PhantomSet, write_phantom
 
 __all__ = ["seeded_weights"]

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vstain_bench.stain import VECTORS, mix, optical_density, unmix
+from vstain_bench.stain.density import VECTORS, mix, optical_density, unmix
 from vstain_bench.types import Batch, Images, View
 
 

@@ -14,14 +14,14 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from tests.gate.cases import accepted
-from vstain_bench.adapters import ADAPTERS, RECIPES
 from vstain_bench.cli.main import call
-from vstain_bench.features import ENCODERS
-from vstain_bench.gate.outputs import OUTPUTS
 from vstain_bench.metrics import METRICS
-from vstain_bench.nuclei import NUCLEI_DETECTORS
+from vstain_bench.models.contract import ADAPTERS, RECIPES
+from vstain_bench.networks.encoders import ENCODERS
 from vstain_bench.phantom import PhantomSet
+from vstain_bench.present.gate.outputs import OUTPUTS
 from vstain_bench.results.folder import RunFolder
+from vstain_bench.stain.nuclei import NUCLEI_DETECTORS
 
 PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from vstain_bench.config import make_config
+from vstain_bench.base.config import make_config
+from vstain_bench.measure.run import run
 from vstain_bench.phantom import write_phantom
 from vstain_bench.results.table import Table
-from vstain_bench.run import run
 
 GOLDEN = Path(__file__).with_name("golden.json")
 METRICS = (

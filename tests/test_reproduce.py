@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from tests.scripts import load_benchmark
-from vstain_bench.adapters import RECIPES
-from vstain_bench.config import change, parse_assignments
-from vstain_bench.registry import load_plugins
+from vstain_bench.base.config import change, parse_assignments
+from vstain_bench.base.registry import load_plugins
+from vstain_bench.models.contract import RECIPES
 
 
 @pytest.fixture(scope="module")

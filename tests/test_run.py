@@ -12,13 +12,13 @@ import jsonschema
 import pandas as pd
 import pytest
 
-from vstain_bench.config import RunConfig, make_config
+from vstain_bench.base.config import RunConfig, make_config
 from vstain_bench.errors import InputError, MachineError, UsageError
+from vstain_bench.measure.run import preview, run
 from vstain_bench.phantom import PhantomSet
+from vstain_bench.present.schemas import read_schema
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import Table
-from vstain_bench.run import preview, run
-from vstain_bench.schemas import read_schema
 
 METRICS = "ssim,css,psnr,psnr_pooled,mae,fd_random,kd_random"
 
@@ -308,7 +308,7 @@ def test_networks_with_known_weights_fill_the_default_table(
 
 
 def test_published_files_are_absent_or_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vstain_bench.publish import publish_text
+    from vstain_bench.base.files import publish_text
 
     target = tmp_path / "results.json"
     publish_text(target, "old")

@@ -1,6 +1,6 @@
 """The identity: virtual IHC that is the H&E itself. The template of an adapter, and the lower bound of a model."""
 
-from vstain_bench.adapters import ADAPTERS, Adapter, Card, Loading, Model
+from vstain_bench.models.contract import ADAPTERS, Adapter, Card, Loading, Model
 
 CARD = Card(summary="the H&E unchanged", citation="none", licence="Apache-2.0")
 

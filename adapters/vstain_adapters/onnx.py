@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from vstain_adapters.shared.exported import exported, refuses
-from vstain_bench.adapters import ADAPTERS, Adapter, Card, Loading, Model
 from vstain_bench.errors import MachineError
+from vstain_bench.models.contract import ADAPTERS, Adapter, Card, Loading, Model
 from vstain_bench.types import Images
 
 if TYPE_CHECKING:

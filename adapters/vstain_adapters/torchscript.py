@@ -10,8 +10,8 @@ from typing import cast
 import torch
 
 from vstain_adapters.shared.exported import exported, refuses
-from vstain_bench.adapters import ADAPTERS, Adapter, Card, Loading, Model
-from vstain_bench.features.checkpoint import read_torchscript
+from vstain_bench.models.contract import ADAPTERS, Adapter, Card, Loading, Model
+from vstain_bench.networks.checkpoint import read_torchscript
 from vstain_bench.types import Images
 
 CARD = Card(

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from vstain_bench.controls import CONTROLS
-from vstain_bench.io.images import DecodePolicy, read_image
+from vstain_bench.images.reader import DecodePolicy, read_image
+from vstain_bench.judge.perturbations import PERTURBATIONS, PerturbationContext
+from vstain_bench.judge.perturbations.geometry import shift
+from vstain_bench.measure.controls import CONTROLS
 from vstain_bench.metrics import build
 from vstain_bench.metrics.stain_amount import positive_fractions
-from vstain_bench.stain import VECTORS, Separation, mix, optical_density, separate, unmix
-from vstain_bench.stress import PERTURBATIONS, PerturbationContext
-from vstain_bench.stress.geometry import shift
+from vstain_bench.stain.density import VECTORS, Separation, mix, optical_density, separate, unmix
 from vstain_bench.types import Batch, ImageFile, Images, Metric, View
 
 MPP = 0.25

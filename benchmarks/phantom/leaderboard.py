@@ -7,12 +7,12 @@ two minutes on two cores and leaves DIR/site; DIR must be new.
 import sys
 from pathlib import Path
 
-from vstain_bench.config import RunConfig
-from vstain_bench.leaderboard.job import Request, make_leaderboard
-from vstain_bench.leaderboard.site import publish
+from vstain_bench.base.config import RunConfig
+from vstain_bench.judge.leaderboard.job import Request, make_leaderboard
+from vstain_bench.judge.stress.job import run_stress
+from vstain_bench.measure.run import run
 from vstain_bench.phantom import Defects, Displacement, write_phantom
-from vstain_bench.run import run
-from vstain_bench.stress_job import run_stress
+from vstain_bench.present.leaderboard.site import publish
 
 METRICS = "stain_fidelity,dab_block_r,ssim,ms_ssim,cw_ssim,psnr,css,dab_w1,h_score_error,fd_random"
 LABS = {

@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from vstain_bench.base.files import publish_text
 from vstain_bench.phantom import write_phantom
 from vstain_bench.phantom.defects import Displacement
-from vstain_bench.publish import publish_text
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import Table
 
@@ -203,7 +203,7 @@ def detail(run: RunFolder, model: str, folder: Path) -> tuple[float, None]:
 
 def published(table: str) -> dict[str, list[str]]:
     """Return a table of the paper as printed: the cells of each model."""
-    text = (resources.files("vstain_bench") / "published" / "her2match.toml").read_text(encoding="utf-8")
+    text = (resources.files("vstain_bench.judge") / "published" / "her2match.toml").read_text(encoding="utf-8")
     found = next(entry for entry in tomllib.loads(text)["table"] if entry["key"] == table)
     return {row["model"]: row["cells"] for row in found["row"]}
 

@@ -2,7 +2,7 @@
 
 CIMA is the lung lesion of five stains with its ``annotations`` (landmarks at 50 % scale, images at 5 %), BIRL the two
 pairs of the BIRL package (landmarks at the scale of the images); the licence of the slides keeps both out of this
-repository. Each pair is registered twice by ``vstain_bench.registration.register``:
+repository. Each pair is registered twice by ``vstain_bench.stain.registration.register``:
 
 - *as it lies*: sections were put on glass by hand, turned by up to 10° and up to 0.3 mm apart;
 - *laid by half*: after an affine map fitted to every second landmark, as a registration of whole slides would leave it.
@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from vstain_bench.errors import Undefined
-from vstain_bench.io.images import DecodePolicy, read_image
-from vstain_bench.registration import register
-from vstain_bench.stain import Separation, separate
+from vstain_bench.images.reader import DecodePolicy, read_image
+from vstain_bench.stain.density import Separation, separate
+from vstain_bench.stain.registration import register
 from vstain_bench.types import ImageFile
 
 MPP = 0.174 / 0.05

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vstain_bench.io.images import DecodePolicy, encode_png, inspect_image, read_image
+from vstain_bench.images.reader import DecodePolicy, encode_png, inspect_image, read_image
 from vstain_bench.phantom import phantom_tile
 from vstain_bench.types import ImageFile
 

@@ -11,9 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from vstain_bench.config import make_config
+from vstain_bench.base.config import make_config
+from vstain_bench.measure.run import run
 from vstain_bench.phantom import write_phantom
-from vstain_bench.run import run
 
 METRICS = "ssim,ms_ssim,css,psnr,mae"
 COUNTS = (50, 500)

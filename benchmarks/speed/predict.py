@@ -19,10 +19,10 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from vstain_bench.adapters import RECIPES
+from vstain_bench.base.registry import load_plugins
+from vstain_bench.models.contract import RECIPES
+from vstain_bench.models.predict import PredictConfig, predict
 from vstain_bench.phantom import write_phantom
-from vstain_bench.predict import PredictConfig, predict
-from vstain_bench.registry import load_plugins
 
 CASES = (("identity", 1024, 24), ("asp", 256, 8), ("pyramid_pix2pix", 256, 8), ("cssp2p", 256, 8))
 """Adapter, side in px, and number of tiles."""

@@ -13,12 +13,12 @@ from collections.abc import Callable
 
 import torch
 
-from vstain_bench.features.perceptual import SCALE, SHIFT, PerceptualNetwork, per_channel
-from vstain_bench.features.shift_tolerant import ShiftTolerantGraph
-from vstain_bench.features.smooth_pooling import L2Pooling
-from vstain_bench.features.structure_texture import CHANNELS, StructureTextureNetwork
-from vstain_bench.features.torchvision_schema import prepare_torchvision
 from vstain_bench.metrics import build, complex_wavelet, dists, lpips
+from vstain_bench.networks.perceptual import SCALE, SHIFT, PerceptualNetwork, per_channel
+from vstain_bench.networks.shift_tolerant import ShiftTolerantGraph
+from vstain_bench.networks.smooth_pooling import L2Pooling
+from vstain_bench.networks.structure_texture import CHANNELS, StructureTextureNetwork
+from vstain_bench.networks.torchvision_schema import prepare_torchvision
 from vstain_bench.phantom import phantom_tile
 from vstain_bench.types import Batch, Images, View
 

@@ -19,15 +19,15 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 import vstain_adapters  # noqa: F401  # registers the recipes
-from vstain_bench.adapters import RECIPES, Moment, Pair, Recipe
-from vstain_bench.config import RunConfig, change
+from vstain_bench.base.config import RunConfig, change
+from vstain_bench.models.contract import RECIPES, Moment, Pair, Recipe
+from vstain_bench.models.training.config import TrainConfig
+from vstain_bench.models.training.drawing import Drawing
+from vstain_bench.models.training.engine import lay_out, start_engine
+from vstain_bench.models.training.feed import Feed, Portion
+from vstain_bench.models.training.sets import read_sets
+from vstain_bench.models.training.step import total, train_step
 from vstain_bench.phantom import PhantomSet, write_phantom
-from vstain_bench.training.config import TrainConfig
-from vstain_bench.training.drawing import Drawing
-from vstain_bench.training.engine import lay_out, start_engine
-from vstain_bench.training.feed import Feed, Portion
-from vstain_bench.training.sets import read_sets
-from vstain_bench.training.step import total, train_step
 
 STEPS, WARM_UP, THREADS = 24, 4, 1
 SMALL: dict[str, dict[str, object]] = {

@@ -12,8 +12,8 @@ import pytorch_msssim
 import torch
 from skimage.metrics import structural_similarity
 
-from vstain_bench.features.torchvision_schema import prepare_torchvision
 from vstain_bench.metrics import build
+from vstain_bench.networks.torchvision_schema import prepare_torchvision
 from vstain_bench.types import Batch, View
 
 SIDE, REPEATS = 1024, 5

@@ -4,8 +4,8 @@
 
 Real IHC tiles (PNG) of the folders, and synthetic ones of the given seed. A displaced right tile is real against
 itself after a translation or an elastic displacement; the aligned wrong ones are those of the stress suite
-(`vstain_bench.stress.verdict.WRONG`). The last column needs a folder HE and a folder of a model beside the IHC folder
-(`--model NAME`): the smallest gap, over tiles, in the order model, other tiles' real, H&E copied, mean colour.
+(`vstain_bench.judge.stress.verdict.WRONG`). The last column needs a folder HE and a folder of a model beside the IHC
+folder (`--model NAME`): the smallest gap, over tiles, in the order model, other tiles' real, H&E copied, mean colour.
 """
 
 import argparse
@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from PIL import Image
 
+from vstain_bench.judge.perturbations import PERTURBATIONS, PerturbationContext
+from vstain_bench.judge.stress.verdict import DISPLACED, WRONG
 from vstain_bench.metrics.stain_fidelity import ASPECTS, Comparison, compare, describe
 from vstain_bench.phantom import SCORES, phantom_tile
-from vstain_bench.stain import Separation
-from vstain_bench.stress import PERTURBATIONS, PerturbationContext
-from vstain_bench.stress.verdict import DISPLACED, WRONG
+from vstain_bench.stain.density import Separation
 from vstain_bench.types import Images, View
 
 BASE = Comparison()

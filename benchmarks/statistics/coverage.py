@@ -14,16 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from vstain_bench.compare.contrast import score_sample
-from vstain_bench.evidence import Sample
+from vstain_bench.judge.compare.contrast import score_sample
+from vstain_bench.judge.evidence import Sample
 from vstain_bench.metrics import build
-from vstain_bench.stats.intervals import (
-    Interval,
-    bootstrap_mean,
-    jackknife,
-    jackknife_error,
-    jackknife_interval,
-)
+from vstain_bench.stats.intervals import Interval, bootstrap_mean, jackknife, jackknife_error, jackknife_interval
 from vstain_bench.stats.paired import group_means, win_rate
 from vstain_bench.stats.significance import ALPHA, jackknife_test, sign_flip
 

@@ -116,7 +116,7 @@ def test_a_bug_exits_5_with_its_traceback(monkeypatch: pytest.MonkeyPatch, capsy
     def broken(what: str) -> None:
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr("vstain_bench.catalogue.catalogue", broken)
+    monkeypatch.setattr("vstain_bench.present.catalogue.catalogue", broken)
     assert call(["list", "metrics"]) == 5
     told = capsys.readouterr().err
     assert "ZeroDivisionError: planted" in told

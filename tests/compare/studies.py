@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vstain_bench.journal import Entry, Journal
+from vstain_bench.measure.journal import Entry, Journal
 from vstain_bench.metrics import build
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import Controls, Inputs, Protocol, Row, Table
@@ -51,7 +51,7 @@ def _names(study: Study) -> list[str]:
 
 
 def _definition(study: Study, name: str) -> Metric:
-    from vstain_bench.protocol import parse_metrics
+    from vstain_bench.measure.protocol import parse_metrics
 
     if study.metrics:
         return next(each for each in parse_metrics(study.metrics).metrics if each.name == name)

@@ -9,10 +9,11 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from tests.compare.studies import Study, write_study
-from vstain_bench.compare.job import Request, compare
+from vstain_bench.base.randomness import seed_of
+from vstain_bench.judge.compare.job import Request, compare
 from vstain_bench.metrics.kernel import kernel_distance
 from vstain_bench.results.comparison import Comparison, Contrast
-from vstain_bench.stats.intervals import bootstrap_mean, seed_of
+from vstain_bench.stats.intervals import bootstrap_mean
 
 SIZES = [5, 3, 4, 6, 2, 4, 3, 5]
 GROUPS = [f"p{number}" for number, size in enumerate(SIZES) for _ in range(size)]

@@ -16,10 +16,10 @@ from PIL import Image
 
 from tests.compare.studies import Study, write_study
 from vstain_bench.cli.main import call
-from vstain_bench.compare import page, text
-from vstain_bench.compare.job import Request, compare
-from vstain_bench.compare.publish import FORMATS, publish
-from vstain_bench.compare.words import headline, sentence, signed, told_p, unit_noun
+from vstain_bench.judge.compare.job import Request, compare
+from vstain_bench.present.compare import page, text
+from vstain_bench.present.compare.publish import FORMATS, publish
+from vstain_bench.present.compare.words import headline, sentence, signed, told_p, unit_noun
 from vstain_bench.results.comparison import Comparison
 
 GROUPS = [f"p{number}" for number in range(9) for _ in range(2)]

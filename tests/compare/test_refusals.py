@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.compare.studies import Study, write_study
-from vstain_bench.compare.job import Request, compare, split_names
 from vstain_bench.errors import InputError, UsageError, VstainError
+from vstain_bench.judge.compare.job import Request, compare, split_names
 from vstain_bench.results.folder import RunFolder
 
 GROUPS = [f"p{number}" for number in range(6) for _ in range(3)]
@@ -178,7 +178,7 @@ def test_the_protocol_names_the_primary_metrics(first: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("primary", ['"lpips"', "3", '["ssm"]'])
 def test_a_protocol_whose_primary_metrics_do_not_exist_is_refused(tmp_path: Path, primary: str) -> None:
-    from vstain_bench.protocol import read_protocol
+    from vstain_bench.measure.protocol import read_protocol
 
     file = tmp_path / "ours.toml"
     file.write_text(f'name = "ours"\nprimary = {primary}\n[[metric]]\nname = "ssim"\n', "utf-8")

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from vstain_bench.errors import UsageError
-from vstain_bench.figure.choice import Chosen, choose_tiles, named_tiles
+from vstain_bench.present.figures.choice import Chosen, choose_tiles, named_tiles
 
 PAIRS = {
     f"{group}{number}": {"group": group, "label": label}

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vstain_bench.base.config import make_config
 from vstain_bench.cli.main import call
-from vstain_bench.config import make_config
 from vstain_bench.errors import InputError, UsageError
-from vstain_bench.figure.drawing import LABEL_MM, Cell, Layout, Line, draw
-from vstain_bench.figure.job import Figure, Request, _centre, make_figure
+from vstain_bench.measure.run import run
 from vstain_bench.phantom import PhantomSet
-from vstain_bench.reports import plotting
-from vstain_bench.run import run
+from vstain_bench.present.figures import plotting
+from vstain_bench.present.figures.drawing import LABEL_MM, Cell, Layout, Line, draw
+from vstain_bench.present.figures.job import Figure, Request, _centre, make_figure
 
 HOSTILE = r"$\frac{1}{0}$ <script>"
 SMALL = Request(width_mm=100.0, dpi=100)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.gate.cases import LOST, MINE, Change, accepted, add, drop, inputs, put, row
-from tests.reports.run_folders import write_run
+from tests.present.run_folders import write_run
 from vstain_bench.cli.main import call
 from vstain_bench.results.baseline import digest, make_baseline, parse_baseline, trimmed
 from vstain_bench.results.folder import RunFolder

@@ -10,8 +10,8 @@ import typer
 import yaml
 
 from vstain_bench.cli.main import app
-from vstain_bench.gate.outputs import OUTPUTS
-from vstain_bench.gate.tolerances import DEFAULT, NOISE, read_tolerances
+from vstain_bench.judge.gate.tolerances import DEFAULT, NOISE, read_tolerances
+from vstain_bench.present.gate.outputs import OUTPUTS
 from vstain_bench.results.verdict import FAILING, KINDS
 
 PAGE = Path(__file__).parents[2] / "docs" / "ci.md"

@@ -11,13 +11,13 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from vstain_bench.config import RunConfig
-from vstain_bench.gate.accept import accept
-from vstain_bench.gate.job import Request, gate
+from vstain_bench.base.config import RunConfig
+from vstain_bench.judge.gate.accept import accept
+from vstain_bench.judge.gate.job import Request, gate
+from vstain_bench.measure.run import run
 from vstain_bench.phantom import PhantomSet
 from vstain_bench.results.baseline import make_baseline, parse_baseline
 from vstain_bench.results.verdict import Verdict
-from vstain_bench.run import run
 
 ROOT = Path(__file__).parents[2]
 PHANTOM = ROOT / "benchmarks" / "phantom"

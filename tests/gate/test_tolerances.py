@@ -6,7 +6,7 @@ import pytest
 
 from tests.gate.cases import row
 from vstain_bench.errors import UsageError
-from vstain_bench.gate.tolerances import NO_FILE, Names, Tolerance, noise_of, parse_tolerance, read_tolerances
+from vstain_bench.judge.gate.tolerances import NO_FILE, Names, Tolerance, noise_of, parse_tolerance, read_tolerances
 
 GRAMMAR = [
     ("2%", Tolerance("2%", relative=0.02)),

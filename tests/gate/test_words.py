@@ -3,9 +3,9 @@
 import pytest
 
 from tests.gate.cases import MINE, accepted, put, row
-from vstain_bench.gate.judge import Context, judge
-from vstain_bench.gate.tolerances import NO_FILE, parse_tolerance
-from vstain_bench.gate.words import listed, told_size, told_value, told_values
+from vstain_bench.judge.gate.judge import Context, judge
+from vstain_bench.judge.gate.tolerances import NO_FILE, parse_tolerance
+from vstain_bench.present.gate.words import listed, told_size, told_value, told_values
 
 TOLD = [
     ((0.5, 0.49), ("0.5000", "0.4900")),

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from vstain_bench.controls import CONTROLS
-from vstain_bench.journal import Entry, Journal
-from vstain_bench.listings import publish_skipped, publish_tiles
-from vstain_bench.protocol import parse_metrics
-from vstain_bench.publish import publish_text
+from vstain_bench.base.files import publish_text
+from vstain_bench.base.randomness import seed_of
+from vstain_bench.measure.controls import CONTROLS
+from vstain_bench.measure.journal import Entry, Journal
+from vstain_bench.measure.listings import publish_skipped, publish_tiles
+from vstain_bench.measure.observe import Output, Plan
+from vstain_bench.measure.protocol import parse_metrics
+from vstain_bench.measure.selection import Selection
+from vstain_bench.measure.tabulate import tabulate
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import Table
-from vstain_bench.score import Output, Plan
-from vstain_bench.selection import Selection
-from vstain_bench.stats.intervals import seed_of
-from vstain_bench.tabulate import tabulate
 from vstain_bench.types import ImageFile, Metric, RowArray, Tile
 
 PER_TILE = (

@@ -10,12 +10,12 @@ import pytest
 
 from tests.leaderboard.simulated import Simulated, write_run
 from tests.leaderboard.test_published import FORM
+from vstain_bench.base.config import RunConfig
 from vstain_bench.cli.main import call
-from vstain_bench.config import RunConfig
 from vstain_bench.errors import UsageError
-from vstain_bench.leaderboard.check import check_file
+from vstain_bench.judge.leaderboard.check import check_file
+from vstain_bench.measure.run import run
 from vstain_bench.phantom import PhantomSet
-from vstain_bench.run import run
 
 Content = dict[str, Any]
 Damage = Callable[[Content], object]

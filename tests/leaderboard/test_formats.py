@@ -9,23 +9,15 @@ from markdown_it import MarkdownIt
 
 from tests.leaderboard.simulated import HOSTILE, Simulated, write_run
 from vstain_bench.cli.main import call
-from vstain_bench.io.headers import printable
-from vstain_bench.leaderboard import terminal
-from vstain_bench.leaderboard.board import Leaderboard
-from vstain_bench.leaderboard.formats import FORMATS
-from vstain_bench.leaderboard.job import Request, make_leaderboard
-from vstain_bench.leaderboard.site import publish
-from vstain_bench.leaderboard.trust import read_trust
+from vstain_bench.images.headers import printable
+from vstain_bench.judge.leaderboard.board import Leaderboard
+from vstain_bench.judge.leaderboard.job import Request, make_leaderboard
+from vstain_bench.judge.leaderboard.trust import read_trust
+from vstain_bench.judge.stress.findings import Equivalent, Estimate, Findings, HalfLife, Monotone, Ordering, Verdict
 from vstain_bench.metrics import build
-from vstain_bench.stress.findings import (
-    Equivalent,
-    Estimate,
-    Findings,
-    HalfLife,
-    Monotone,
-    Ordering,
-    Verdict,
-)
+from vstain_bench.present.leaderboard import terminal
+from vstain_bench.present.leaderboard.formats import FORMATS
+from vstain_bench.present.leaderboard.site import publish
 
 
 def verdict(metric: str, signature: str, near: float, far: float) -> Verdict:

@@ -10,10 +10,10 @@ import pytest
 from tests.leaderboard.simulated import Simulated, write_run
 from vstain_bench.cli.main import call
 from vstain_bench.errors import InputError, UsageError
-from vstain_bench.evidence import Evidence
-from vstain_bench.leaderboard.board import Leaderboard, Section
-from vstain_bench.leaderboard.formats import FORMATS
-from vstain_bench.leaderboard.job import Made, Request, make_leaderboard
+from vstain_bench.judge.evidence import Evidence
+from vstain_bench.judge.leaderboard.board import Leaderboard, Section
+from vstain_bench.judge.leaderboard.job import Made, Request, make_leaderboard
+from vstain_bench.present.leaderboard.formats import FORMATS
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.stats.ranking import apart_by_groups, bootstrap_draws, rank_models
 

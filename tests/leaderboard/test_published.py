@@ -9,10 +9,10 @@ import pytest
 
 from vstain_bench.cli.main import call
 from vstain_bench.errors import UsageError
-from vstain_bench.leaderboard.check_published import check_published
-from vstain_bench.leaderboard.formats import FORMATS
-from vstain_bench.leaderboard.job import Request, make_leaderboard
-from vstain_bench.leaderboard.published import Published, PublishedTable, names, parse_published, read_published
+from vstain_bench.judge.leaderboard.check_published import check_published
+from vstain_bench.judge.leaderboard.job import Request, make_leaderboard
+from vstain_bench.judge.leaderboard.published import Published, PublishedTable, names, parse_published, read_published
+from vstain_bench.present.leaderboard.formats import FORMATS
 
 ROOT = Path(__file__).parents[2]
 FACTS = ROOT.parent / "shared" / "facts" / "paper-tables.json"
@@ -163,7 +163,7 @@ def test_one_source_of_truth_that_ships_with_the_package() -> None:
     assert names() == ["bci", "her2match", "mist"]
     for name in names():
         linked = ROOT / "benchmarks" / name / "published.toml"
-        assert linked.resolve() == (ROOT / "vstain_bench" / "published" / f"{name}.toml").resolve()
+        assert linked.resolve() == (ROOT / "vstain_bench" / "judge" / "published" / f"{name}.toml").resolve()
         assert (linked.parent / "README.md").is_file()
         assert list(check_published(read_published(name))) == []
 

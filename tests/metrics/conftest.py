@@ -1,3 +1,3 @@
-from tests.features.seeded_weights import seeded_weights
+from tests.networks.seeded_weights import seeded_weights
 
 __all__ = ["seeded_weights"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from vstain_bench.errors import UsageError
-from vstain_bench.io.images import read_image
+from vstain_bench.images.reader import read_image
 from vstain_bench.metrics import complex_wavelet as module
 from vstain_bench.metrics.complex_wavelet import band_of, filters, place_weights
 from vstain_bench.metrics.definition import build

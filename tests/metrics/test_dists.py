@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.features.seeded_weights import dists_values, register, trunk_values
+from tests.networks.seeded_weights import dists_values, register, trunk_values
 from vstain_bench.errors import MachineError, UsageError
-from vstain_bench.features.weights import DISTS, VGG16, WEIGHTS, WeightsStore, WeightsUnavailable, use_store
 from vstain_bench.metrics import dists as module
 from vstain_bench.metrics.definition import build
 from vstain_bench.metrics.dists import to_reference_size
+from vstain_bench.networks.weights import DISTS, VGG16, WEIGHTS, WeightsStore, WeightsUnavailable, use_store
 from vstain_bench.types import Batch, Images, View
 
 pytestmark = pytest.mark.usefixtures("seeded_weights")

@@ -32,7 +32,7 @@ def with_statistics(tiles: int, mean: float, deviations: np.ndarray) -> RowArray
 def by_torch_fidelity(generated: RowArray, real: RowArray) -> float:
     from torch_fidelity import metric_fid
 
-    from vstain_bench.features.torchvision_schema import prepare_torchvision
+    from vstain_bench.networks.torchvision_schema import prepare_torchvision
 
     prepare_torchvision()
     both = [metric_fid.fid_features_to_statistics(torch.from_numpy(each)) for each in (generated, real)]

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from vstain_bench.errors import Undefined, UsageError
-from vstain_bench.features.torchvision_schema import prepare_torchvision
 from vstain_bench.metrics import kernel
 from vstain_bench.metrics.definition import build
 from vstain_bench.metrics.kernel import (
@@ -15,6 +14,7 @@ from vstain_bench.metrics.kernel import (
     kernel_standard_error,
     subset_distance,
 )
+from vstain_bench.networks.torchvision_schema import prepare_torchvision
 from vstain_bench.types import RowArray
 
 

@@ -16,14 +16,14 @@ import torch
 from scipy import ndimage
 from scipy.stats import wasserstein_distance
 
+from tests.stain.test_stain import labelled_nuclei
 from tests.stain_tiles import codes, pair, read, tensor
-from tests.test_stain import labelled_nuclei
+from vstain_bench.measure.protocol import read_protocol
 from vstain_bench.metrics import build
 from vstain_bench.metrics.stain_place import find_unmatched
-from vstain_bench.nuclei import NUCLEI_DETECTORS, POSITIVE_OD, dab_of_nuclei
 from vstain_bench.phantom import Defects, Displacement, PhantomTile, Rendering, phantom_tile, render_ihc
-from vstain_bench.protocol import read_protocol
-from vstain_bench.stain import Separation, separate
+from vstain_bench.stain.density import Separation, separate
+from vstain_bench.stain.nuclei import NUCLEI_DETECTORS, POSITIVE_OD, dab_of_nuclei
 from vstain_bench.types import Batch, View
 
 Slide = tuple[int, str]  # seed of the tile and of its patient, and the HER2 score

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.features.seeded_weights import register, trunk_values
+from tests.networks.seeded_weights import register, trunk_values
 from vstain_bench.errors import MachineError
-from vstain_bench.features import weights
-from vstain_bench.features.weights import WeightsStore, WeightsUnavailable, use_store
 from vstain_bench.metrics import activations
 from vstain_bench.metrics import lpips as module
 from vstain_bench.metrics.definition import build
+from vstain_bench.networks import weights
+from vstain_bench.networks.weights import WeightsStore, WeightsUnavailable, use_store
 from vstain_bench.types import Batch, Images, View
 
 pytestmark = pytest.mark.usefixtures("seeded_weights")

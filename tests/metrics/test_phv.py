@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.features.seeded_weights import residual_values
+from tests.networks.seeded_weights import residual_values
 from tests.stain_tiles import pair, tensor
 from vstain_bench.errors import MachineError
-from vstain_bench.features.weights import WeightsStore, use_store
 from vstain_bench.metrics import METRICS, build
+from vstain_bench.networks.weights import WeightsStore, use_store
 from vstain_bench.phantom import Defects, phantom_tile, render_ihc
 from vstain_bench.types import Batch
 

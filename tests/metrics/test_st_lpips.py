@@ -7,10 +7,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from tests.features.seeded_weights import SHIFT_TOLERANT, register, shift_tolerant_values
+from tests.networks.seeded_weights import SHIFT_TOLERANT, register, shift_tolerant_values
 from vstain_bench.errors import MachineError
-from vstain_bench.features.weights import ST_LPIPS_ALEX, WEIGHTS, WeightsStore, WeightsUnavailable, use_store
 from vstain_bench.metrics.definition import build
+from vstain_bench.networks.weights import ST_LPIPS_ALEX, WEIGHTS, WeightsStore, WeightsUnavailable, use_store
 from vstain_bench.types import Batch, Images, View
 
 pytestmark = pytest.mark.usefixtures("seeded_weights")

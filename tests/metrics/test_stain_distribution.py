@@ -10,7 +10,7 @@ from tests.stain_tiles import pair, stained, tensor, with_dab
 from vstain_bench.metrics import build
 from vstain_bench.metrics.stain_distribution import FINE, LARGEST, histograms
 from vstain_bench.phantom import phantom_tile
-from vstain_bench.stain import Separation, stain_maps
+from vstain_bench.stain.density import Separation, stain_maps
 from vstain_bench.types import Batch
 
 

@@ -14,7 +14,7 @@ from vstain_bench.errors import Undefined
 from vstain_bench.metrics import build
 from vstain_bench.metrics.stain_fidelity import ASPECTS, Comparison, Fidelity, examine
 from vstain_bench.phantom import phantom_tile
-from vstain_bench.stain import Separation, stain_maps
+from vstain_bench.stain.density import Separation, stain_maps
 from vstain_bench.types import Batch, Images
 
 METRIC = build("stain_fidelity")

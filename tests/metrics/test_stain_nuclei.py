@@ -7,14 +7,14 @@ import pytest
 import torch
 from scipy import ndimage
 
+from tests.stain.test_stain import labelled_nuclei
 from tests.stain_tiles import pair, read, stained, tensor, view_of
-from tests.test_stain import labelled_nuclei
 from vstain_bench.errors import UsageError
 from vstain_bench.metrics import build
 from vstain_bench.metrics.stain_nuclei import f1_of_nuclei, match_nuclei
-from vstain_bench.nuclei import NUCLEI_DETECTORS, POSITIVE_OD, Centres, dab_of_nuclei, find_blobs
 from vstain_bench.phantom import Defects, Displacement, phantom_tile, render_ihc
-from vstain_bench.stain import Separation, separate
+from vstain_bench.stain.density import Separation, separate
+from vstain_bench.stain.nuclei import NUCLEI_DETECTORS, POSITIVE_OD, Centres, dab_of_nuclei, find_blobs
 from vstain_bench.types import View
 
 

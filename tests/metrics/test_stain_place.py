@@ -9,11 +9,11 @@ import torch
 from tests.stain_tiles import pair, read, stained, tensor, with_dab
 from vstain_bench.errors import Undefined
 from vstain_bench.metrics import build
-from vstain_bench.metrics.micrometres import block_means, block_weights, distances
 from vstain_bench.metrics.stain_place import Stained, find_unmatched, tolerance_dice, unmatched
 from vstain_bench.metrics.stain_retrieval import own_ranks
 from vstain_bench.phantom import Defects, Displacement, PhantomTile, phantom_tile, render_ihc
-from vstain_bench.stain import Separation
+from vstain_bench.stain.density import Separation
+from vstain_bench.stain.micrometres import block_means, block_weights, distances
 from vstain_bench.types import Batch
 
 IN_UM = [

@@ -6,13 +6,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tests.features.seeded_weights import draw_all, register
+from tests.networks.seeded_weights import draw_all, register
 from vstain_adapters.shared.encoder_weights import load_encoder
 from vstain_adapters.shared.networks.resunet import ResUnet
 from vstain_adapters.shared.networks.unet import Unet
 from vstain_bench.errors import MachineError, UsageError
-from vstain_bench.features.torchvision_schema import prepare_torchvision
-from vstain_bench.features.weights import RESNET50, WeightsStore, WeightsUnavailable, use_store
+from vstain_bench.networks.torchvision_schema import prepare_torchvision
+from vstain_bench.networks.weights import RESNET50, WeightsStore, WeightsUnavailable, use_store
 
 Tensors = dict[str, torch.Tensor]
 

@@ -18,7 +18,7 @@ from vstain_adapters.shared.networks.resnet_generator import asp_generator, feat
 from vstain_adapters.shared.networks.resunet import ResUnet, UpBlock
 from vstain_adapters.shared.networks.unet import Unet
 from vstain_adapters.shared.networks.weights import fold_spectral_norm, initialise
-from vstain_bench.checkpoints import generator_tensors
+from vstain_bench.models.checkpoints import generator_tensors
 
 # network, channels in, parameters, keys of the state dict, output for 512 px
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], int, int, int, tuple[int, int]]] = {

@@ -12,11 +12,11 @@ import torch
 from vstain_adapters.cssp2p import Cssp2p
 from vstain_adapters.pyramid_pix2pix import PyramidPix2Pix
 from vstain_adapters.shared.imagenet import normalise
-from vstain_bench.adapters import RECIPES, Models, Moment, Pair, Recipe, Terms, match_steps
-from vstain_bench.config import change, parse_assignments, read_settings, settings_to_toml
+from vstain_bench.base.config import change, parse_assignments, read_settings, settings_to_toml
 from vstain_bench.errors import UsageError
+from vstain_bench.models.contract import RECIPES, Models, Moment, Pair, Recipe, Terms, match_steps
+from vstain_bench.models.training.step import Share, total, train_step
 from vstain_bench.phantom import phantom_tile
-from vstain_bench.training.step import Share, total, train_step
 
 NAMES = ("asp", "bce", "cbce", "cssp2p", "p2p", "pyramid_pix2pix")
 CPU = torch.device("cpu")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vstain_bench.config import validated
-from vstain_bench.predict import Outcome, PredictConfig, predict
+from vstain_bench.base.config import validated
+from vstain_bench.models.predict import Outcome, PredictConfig, predict
 
 Call = Callable[..., Outcome]
 

@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import vstain_adapters  # noqa: F401  # registers every recipe
-from vstain_bench.adapters import RECIPES, Recipe
-from vstain_bench.config import change
+from vstain_bench.base.config import change
+from vstain_bench.models.contract import RECIPES, Recipe
 
 SMALL: dict[str, dict[str, object]] = {
     "bce": {"backbone": "resnet18", "encoder_weights": "none"},

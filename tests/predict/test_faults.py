@@ -12,10 +12,10 @@ from PIL import Image
 
 from tests.predict.models import torchscript, trained
 from vstain_bench.cli.main import call
-from vstain_bench.io.images import DecodePolicy, read_image
-from vstain_bench.io.sources import read_sources
+from vstain_bench.images.reader import DecodePolicy, read_image
+from vstain_bench.models.predict.plausible import MAGENTA, magenta_excess
 from vstain_bench.phantom import PhantomSet
-from vstain_bench.predict.plausible import MAGENTA, magenta_excess
+from vstain_bench.tiles.sources import read_sources
 from vstain_bench.types import ImageFile
 
 Arrange = Callable[[PhantomSet, Path], list[str]]

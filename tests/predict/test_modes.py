@@ -9,10 +9,10 @@ from torch import nn
 
 from tests.predict.conftest import Call, codes
 from tests.predict.models import generator, small, trained
-from vstain_bench.checkpoints import adapters
+from vstain_bench.base.randomness import seed_of
 from vstain_bench.errors import UsageError
+from vstain_bench.models.checkpoints import adapters
 from vstain_bench.phantom import PhantomSet
-from vstain_bench.predict.staining import seed_of
 
 
 def images_of(folder: Path) -> dict[str, np.ndarray]:
@@ -25,7 +25,7 @@ def by_hand(network: nn.Module, pixels: torch.Tensor, tile: str, seed: int) -> n
     Dropout draws in the order of memory, hence channels last, as the job has them.
     """
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch lacks it
-    torch.manual_seed(seed_of(tile, seed))
+    torch.manual_seed(seed_of("predict", seed, tile))
     with torch.no_grad():
         made = network.train()(2 * pixels.contiguous(memory_format=torch.channels_last) - 1)[0]
     return ((made.permute(1, 2, 0).numpy() + 1) / 2 * 255).astype(np.uint8).astype(int)

@@ -13,8 +13,8 @@ from tests.predict.conftest import Call
 from tests.predict.models import torchscript, trained
 from vstain_bench.cli.main import call
 from vstain_bench.errors import UsageError, VstainError
+from vstain_bench.models.predict import job
 from vstain_bench.phantom import PhantomSet, write_phantom
-from vstain_bench.predict import job
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -10,10 +10,10 @@ from PIL import Image
 
 from tests.predict.conftest import Call, codes
 from tests.predict.models import small, tensors_of, torchscript, trained
-from vstain_bench.adapters import RECIPES, Model
 from vstain_bench.errors import UsageError, VstainError
+from vstain_bench.models.contract import RECIPES, Model
+from vstain_bench.models.predict.fitting import Fit, fit, settle_tiling
 from vstain_bench.phantom import PhantomSet
-from vstain_bench.predict.fitting import Fit, fit, settle_tiling
 
 # window, overlap, batch size: whole, windows larger and smaller than a tile, with and without overlap
 WAYS = [("auto", None, 1), ("whole", None, 4), (64, None, 1), (64, 0, 3), (48, 47, 2), (1024, 64, 8)]

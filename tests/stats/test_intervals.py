@@ -6,15 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from vstain_bench.stats.intervals import (
-    BLOCKS,
-    bootstrap_mean,
-    clustering,
-    deal_blocks,
-    jackknife,
-    jackknife_error,
-    seed_of,
-)
+from vstain_bench.base.randomness import seed_of
+from vstain_bench.stats.intervals import BLOCKS, bootstrap_mean, clustering, deal_blocks, jackknife, jackknife_error
 
 
 def study(

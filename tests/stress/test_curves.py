@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from vstain_bench.errors import Undefined
-from vstain_bench.stress.curves import (
+from vstain_bench.judge.stress.curves import (
     Reach,
     Responses,
     closeness,
@@ -19,7 +19,7 @@ from vstain_bench.stress.curves import (
     response_curve,
     responses,
 )
-from vstain_bench.stress.rates import ordering_rate, rank_flip_rate
+from vstain_bench.judge.stress.rates import ordering_rate, rank_flip_rate
 
 SEVERITIES = np.array([0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0])
 

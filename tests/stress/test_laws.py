@@ -8,8 +8,8 @@ import torch
 
 from tests.stress.tiles import IDS, MPP, perturb, phantoms
 from vstain_bench.errors import Undefined
-from vstain_bench.stress import PERTURBATIONS, Draw, Perturbation, PerturbationContext, untouched
-from vstain_bench.stress.definition import perturbation
+from vstain_bench.judge.perturbations import PERTURBATIONS, Draw, Perturbation, PerturbationContext, untouched
+from vstain_bench.judge.perturbations.definition import perturbation
 from vstain_bench.types import Images, Pixels
 
 NAMES = PERTURBATIONS.names()

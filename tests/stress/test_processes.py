@@ -12,17 +12,17 @@ import psutil
 import pytest
 import torch
 
-from vstain_bench.config import RunConfig, make_config
+from vstain_bench.base.config import RunConfig, make_config
 from vstain_bench.errors import CheckFailed, DecodeError, InputError, MachineError, UsageError, VstainError
-from vstain_bench.io.batches import Failed, Request
-from vstain_bench.io.images import DecodePolicy
-from vstain_bench.io.inputs import read_inputs
+from vstain_bench.images.reader import DecodePolicy
+from vstain_bench.judge.stress import processes
+from vstain_bench.judge.stress.job import run_stress
+from vstain_bench.judge.stress.processes import MOST_PROCESSES, WORTH_IT, Sweeping, choose_processes, observe_apart
+from vstain_bench.judge.stress.sweep import make_conditions
+from vstain_bench.measure.observe import Observed, observe_here
 from vstain_bench.phantom import PhantomSet, write_phantom
-from vstain_bench.score import Observed, observe_here
-from vstain_bench.stress import processes
-from vstain_bench.stress.processes import MOST_PROCESSES, WORTH_IT, Sweeping, choose_processes, observe_apart
-from vstain_bench.stress.sweep import make_conditions
-from vstain_bench.stress_job import run_stress
+from vstain_bench.tiles.batches import Failed, Request
+from vstain_bench.tiles.inputs import read_inputs
 from vstain_bench.types import ImageFile
 
 NAMES = ("translation", "dab_loss", "deleted_nests")

@@ -12,8 +12,8 @@ from PIL import Image
 from scipy import ndimage
 
 from tests.stress.tiles import as_images, as_pixels, perturb
+from vstain_bench.judge.perturbations.geometry import shift
 from vstain_bench.metrics import build
-from vstain_bench.stress.geometry import shift
 from vstain_bench.types import Batch, Images, View
 
 pytestmark = pytest.mark.real_data

@@ -6,9 +6,9 @@ import torch
 from scipy import ndimage
 
 from tests.stress.tiles import MPP, as_images, as_pixels, perturb, phantoms
+from vstain_bench.judge.perturbations.geometry import shift
+from vstain_bench.judge.perturbations.lab import to_lab
 from vstain_bench.phantom import RUIFROK
-from vstain_bench.stress.geometry import shift
-from vstain_bench.stress.lab import to_lab
 from vstain_bench.types import Images
 
 CASES = 3

@@ -7,20 +7,20 @@ import jsonschema
 import pandas as pd
 import pytest
 
+from vstain_bench.base.config import RunConfig, make_config
 from vstain_bench.cli.main import call
-from vstain_bench.config import RunConfig, make_config
 from vstain_bench.errors import InputError, UsageError
+from vstain_bench.judge.stress.findings import Findings, PerturbedSide, Verdict, read_findings
+from vstain_bench.judge.stress.folder import StressFolder
+from vstain_bench.judge.stress.job import choose_side, run_stress
+from vstain_bench.judge.stress.sweep import CLEAN, REAL, Condition, make_conditions
+from vstain_bench.judge.stress.verdict import judge, sort_answers
+from vstain_bench.measure.protocol import read_protocol
 from vstain_bench.metrics import METRICS as METRICS_KNOWN
 from vstain_bench.metrics import build
 from vstain_bench.phantom import PhantomSet, write_phantom
-from vstain_bench.protocol import read_protocol
-from vstain_bench.reports.stress_cards import render_cards
-from vstain_bench.schemas import read_schema
-from vstain_bench.stress.findings import Findings, PerturbedSide, Verdict, read_findings
-from vstain_bench.stress.folder import StressFolder
-from vstain_bench.stress.sweep import CLEAN, REAL, Condition, make_conditions
-from vstain_bench.stress.verdict import judge, sort_answers
-from vstain_bench.stress_job import choose_side, run_stress
+from vstain_bench.present.schemas import read_schema
+from vstain_bench.present.sentences.cards import render_cards
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("translation", "elastic_32um", "blur", "dab_loss", "mode_collapse")
@@ -323,8 +323,8 @@ def test_a_floor_is_finite_and_a_tile_that_cannot_be_perturbed_is_not_left_out()
 
 def test_findings_follow_the_shipped_schema(swept: StressFolder) -> None:
     content = json.loads(swept.findings.read_text("utf-8"))
-    shipped = json.loads((ROOT / "vstain_bench/stress/stress.schema.json").read_text("utf-8"))
-    assert shipped == read_schema("stress"), "run: vstain-bench schema stress > vstain_bench/stress/stress.schema.json"
+    shipped = json.loads((ROOT / "vstain_bench/judge/stress/stress.schema.json").read_text("utf-8"))
+    assert shipped == read_schema("stress"), "run: vstain-bench schema stress > SHIPPED"
     jsonschema.Draft202012Validator.check_schema(shipped)
     jsonschema.validate(content, shipped, cls=jsonschema.Draft202012Validator)
     with pytest.raises(jsonschema.ValidationError):

@@ -5,8 +5,8 @@ from functools import cache
 import numpy as np
 import torch
 
+from vstain_bench.judge.perturbations import PERTURBATIONS, PerturbationContext
 from vstain_bench.phantom import phantom_tile
-from vstain_bench.stress import PERTURBATIONS, PerturbationContext
 from vstain_bench.types import Images, Pixels
 
 MPP = 0.5

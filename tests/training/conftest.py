@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from vstain_bench.adapters import RECIPES
+from vstain_bench.models.contract import RECIPES
 
 
 @pytest.fixture(autouse=True)

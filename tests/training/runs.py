@@ -9,11 +9,11 @@ from typing import Any
 from safetensors.torch import load_file
 from torch import Tensor
 
-from vstain_bench.config import RunConfig
-from vstain_bench.training.config import TrainConfig
-from vstain_bench.training.folder import TrainingFolder
-from vstain_bench.training.job import Outcome, train
-from vstain_bench.training.listener import Listener, Stepped
+from vstain_bench.base.config import RunConfig
+from vstain_bench.models.training.config import TrainConfig
+from vstain_bench.models.training.folder import TrainingFolder
+from vstain_bench.models.training.job import Outcome, train
+from vstain_bench.models.training.listener import Listener, Stepped
 
 TOY = Path(__file__).with_name("toy.py")
 
@@ -41,7 +41,7 @@ def child(settings: TrainConfig, out: Path, kind: str, number: int) -> None:
     """
     import torch
 
-    from vstain_bench import publish
+    from vstain_bench.base import files as publish
 
     torch.set_num_threads(1)
     counted = {"write": 0, "validation": 0}

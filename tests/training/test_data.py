@@ -12,15 +12,15 @@ import torch
 from PIL import Image
 
 from tests.training.runs import TOY, config
-from vstain_bench.adapters import RECIPES, Recipe
-from vstain_bench.config import change
+from vstain_bench.base.config import change
+from vstain_bench.base.registry import load_plugins
 from vstain_bench.errors import InputError, UsageError
-from vstain_bench.io.images import read_image
+from vstain_bench.images.reader import read_image
+from vstain_bench.models.contract import RECIPES, Recipe
+from vstain_bench.models.training.drawing import Drawing
+from vstain_bench.models.training.feed import Feed, Portion
+from vstain_bench.models.training.sets import Sets, read_sets, require_sizes
 from vstain_bench.phantom import PhantomSet
-from vstain_bench.registry import load_plugins
-from vstain_bench.training.drawing import Drawing
-from vstain_bench.training.feed import Feed, Portion
-from vstain_bench.training.sets import Sets, read_sets, require_sizes
 from vstain_bench.types import Tile
 
 
@@ -288,7 +288,7 @@ def test_memory_holds_what_fits_and_files_are_read_once(phantom: PhantomSet, mon
         next(counted)
         return read_image(*arguments)
 
-    monkeypatch.setattr("vstain_bench.training.feed.read_image", counting)
+    monkeypatch.setattr("vstain_bench.models.training.feed.read_image", counting)
     both_sides = 2 * 64 * 64 * 3
     for room, reads in ((0, 2 * 16), (10**6, 16), (3 * both_sides, 2 * 16 - 6)):
         counted = itertools.count()

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from tests.training.runs import TOY, config
-from vstain_bench.adapters import RECIPES
+from vstain_bench.base.registry import load_plugins
 from vstain_bench.cli.main import call
 from vstain_bench.cli.training_progress import told_losses, told_time
 from vstain_bench.errors import UsageError
+from vstain_bench.models.contract import RECIPES
+from vstain_bench.models.training.folder import TrainingFolder
+from vstain_bench.models.training.recipes import matched, settle_recipe
 from vstain_bench.phantom import PhantomSet
-from vstain_bench.registry import load_plugins
-from vstain_bench.training.folder import TrainingFolder
-from vstain_bench.training.recipes import matched, settle_recipe
 
 
 @pytest.fixture(autouse=True)

@@ -12,8 +12,8 @@ import torch
 
 from tests.training.runs import TOY, weights
 from vstain_bench.cli.main import call
+from vstain_bench.models.training.feed import Portion
 from vstain_bench.phantom import PhantomSet
-from vstain_bench.training.feed import Portion
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,10 +11,10 @@ import pytest
 
 from tests.training.runs import child, config, files, run, weights
 from vstain_bench.errors import MachineError, UsageError
+from vstain_bench.models.training import state
+from vstain_bench.models.training.folder import TrainingFolder
+from vstain_bench.models.training.listener import Listener, Stepped
 from vstain_bench.phantom import PhantomSet
-from vstain_bench.training import state
-from vstain_bench.training.folder import TrainingFolder
-from vstain_bench.training.listener import Listener, Stepped
 
 KILLS = 30
 VALUES: dict[str, Any] = {"epochs": 4, "save_every": 1, "ema": 0.9, "samples": 1, "assignments": ("norm=true",)}
@@ -105,7 +105,7 @@ def test_the_test_would_notice(phantom: PhantomSet, tmp_path: Path, monkeypatch:
 
     load_state = state.load_state
     settings = config(phantom.manifest, epochs=2, save_every=2)
-    monkeypatch.setattr("vstain_bench.training.job.load_state", forgetful)
+    monkeypatch.setattr("vstain_bench.models.training.job.load_state", forgetful)
 
     def stepped(now: Stepped) -> None:
         if now.steps == 3:

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from tests.training.runs import TOY
-from vstain_bench.adapters import RECIPES, Models, Moment, Pair, Recipe
-from vstain_bench.config import change
-from vstain_bench.registry import load_plugins
-from vstain_bench.training.step import Share, train_step
+from vstain_bench.base.config import change
+from vstain_bench.base.registry import load_plugins
+from vstain_bench.models.contract import RECIPES, Models, Moment, Pair, Recipe
+from vstain_bench.models.training.step import Share, train_step
 
 CPU = torch.device("cpu")
 

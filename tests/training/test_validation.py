@@ -10,20 +10,20 @@ import pytest
 import torch
 
 from tests.training.runs import TOY, config, run, weights
-from vstain_bench.adapters import RECIPES, Recipe
-from vstain_bench.config import RunConfig, change
+from vstain_bench.base.config import RunConfig, change
+from vstain_bench.base.registry import load_plugins
 from vstain_bench.errors import CheckFailed, InputError, UsageError
-from vstain_bench.features.weights import WeightsStore, WeightsUnavailable
-from vstain_bench.io.images import encode_png, read_image
+from vstain_bench.images.reader import encode_png, read_image
+from vstain_bench.measure.run import run as score
 from vstain_bench.metrics import build
+from vstain_bench.models.contract import RECIPES, Recipe
+from vstain_bench.models.training.folder import TrainingFolder
+from vstain_bench.models.training.history import Epoch, choices, choose
+from vstain_bench.models.training.listener import Listener, Stepped
+from vstain_bench.models.training.sets import read_sets
+from vstain_bench.models.training.validation import plan_validation, whole_tiles
+from vstain_bench.networks.weights import WeightsStore, WeightsUnavailable
 from vstain_bench.phantom import PhantomSet
-from vstain_bench.registry import load_plugins
-from vstain_bench.run import run as score
-from vstain_bench.training.folder import TrainingFolder
-from vstain_bench.training.history import Epoch, choices, choose
-from vstain_bench.training.listener import Listener, Stepped
-from vstain_bench.training.sets import read_sets
-from vstain_bench.training.validation import plan_validation, whole_tiles
 
 
 @pytest.fixture(autouse=True)
@@ -192,7 +192,7 @@ def test_an_exploding_loss_stops(phantom: PhantomSet, tmp_path: Path) -> None:
 
 def test_broken_weights_are_never_saved(phantom: PhantomSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A finite loss may be followed by a step to weights that are not; the look at the loss comes too late then."""
-    from vstain_bench.training import loop
+    from vstain_bench.models.training import loop
 
     def breaking(*arguments: Any, **options: Any) -> Any:
         terms = train_step(*arguments, **options)

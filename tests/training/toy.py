@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.functional import l1_loss
 
-from vstain_bench.adapters import RECIPES, Models, Moment, Optimisers, Pair, Terms
+from vstain_bench.models.contract import RECIPES, Models, Moment, Optimisers, Pair, Terms
 from vstain_bench.types import Images
 
 

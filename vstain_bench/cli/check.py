@@ -37,7 +37,7 @@ def check(
         layout=layout, groups=groups, labels=labels, mpp=mpp, decode=decode, workers=workers,
     )  # fmt: skip
     from vstain_bench.cli.output import console, print_json
-    from vstain_bench.io.inputs import read_inputs
+    from vstain_bench.tiles.inputs import read_inputs
 
     with progress(quiet) as report:
         found = read_inputs(

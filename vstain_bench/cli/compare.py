@@ -44,12 +44,12 @@ def compare(
 
     Runs of other tiles, or with another definition of a metric, are refused (exit 3).
     """
+    from vstain_bench.base.registry import load_plugins
     from vstain_bench.cli.output import console
-    from vstain_bench.compare.job import Request, split_names
-    from vstain_bench.compare.job import compare as contrast
-    from vstain_bench.compare.publish import choose_format, publish
-    from vstain_bench.compare.terminal import draw
-    from vstain_bench.registry import load_plugins
+    from vstain_bench.judge.compare.job import Request, split_names
+    from vstain_bench.judge.compare.job import compare as contrast
+    from vstain_bench.present.compare.publish import choose_format, publish
+    from vstain_bench.present.compare.terminal import draw
 
     load_plugins(tuple(plugin or ()))
     render = choose_format("json" if json else format_)

@@ -20,8 +20,8 @@ def demo(
 
     Example: vstain-bench demo --out demo
     """
+    from vstain_bench.cli.demonstration import run_demo
     from vstain_bench.cli.output import print_table
-    from vstain_bench.demo import run_demo
 
     with progress(quiet) as report:
         outcome = run_demo(out, tiles=tiles, size=size, seed=seed, progress=report)

@@ -37,8 +37,8 @@ def figure(
 
     Tiles are chosen by a seeded rule and named; what the caption has to say is printed and written beside the figure.
     """
-    from vstain_bench.compare.job import split_names
-    from vstain_bench.figure.job import Request, make_figure, publish_figure
+    from vstain_bench.judge.compare.job import split_names
+    from vstain_bench.present.figures.job import Request, make_figure, publish_figure
 
     request = Request(
         models=split_names(models), labels=split_names(labels), tiles=split_names(tiles), per_label=per_label,

@@ -10,8 +10,8 @@ import typer
 from vstain_bench.cli import options
 
 if TYPE_CHECKING:
-    from vstain_bench.gate.job import Request
-    from vstain_bench.gate.outputs import Output
+    from vstain_bench.judge.gate.job import Request
+    from vstain_bench.present.gate.outputs import Output
     from vstain_bench.results.verdict import Verdict
 
 
@@ -47,11 +47,11 @@ def gate(
 
     On GitHub it also annotates the run and appends to the job's summary.
     """
-    from vstain_bench.gate.job import Request
-    from vstain_bench.gate.job import gate as judge
-    from vstain_bench.gate.outputs import OUTPUTS
-    from vstain_bench.gate.publish import append_summary, parse_targets, publish
-    from vstain_bench.registry import load_plugins
+    from vstain_bench.base.registry import load_plugins
+    from vstain_bench.judge.gate.job import Request
+    from vstain_bench.judge.gate.job import gate as judge
+    from vstain_bench.present.gate.outputs import OUTPUTS
+    from vstain_bench.present.gate.publish import append_summary, parse_targets, publish
 
     load_plugins(tuple(plugin or ()))
     request, targets = Request(run=run, baseline=baseline, tolerances=tolerances, name=name), parse_targets(write or ())
@@ -70,9 +70,9 @@ def gate(
 def _print(verdict: "Verdict", output: "Output") -> None:
     """Print one format on stdout; on GitHub with annotations, and nothing in a table is taken for a command."""
     from vstain_bench.cli.output import console
-    from vstain_bench.gate.outputs import OUTPUTS
-    from vstain_bench.gate.outputs.terminal import draw
-    from vstain_bench.gate.publish import on_github, stopped_commands
+    from vstain_bench.present.gate.outputs import OUTPUTS
+    from vstain_bench.present.gate.outputs.terminal import draw
+    from vstain_bench.present.gate.publish import on_github, stopped_commands
 
     annotations = OUTPUTS["github"].render(verdict) if on_github(os.environ) else ""
     if output.name != "terminal":
@@ -91,7 +91,7 @@ def _print(verdict: "Verdict", output: "Output") -> None:
 def _accept(request: "Request", asked: bool, reason: str | None, others: bool) -> int:
     """Write the baseline and tell what it changes."""
     from vstain_bench.errors import UsageError
-    from vstain_bench.gate.accept import accept, changes
+    from vstain_bench.judge.gate.accept import accept, changes
 
     if not asked or reason is None or others:
         raise UsageError(

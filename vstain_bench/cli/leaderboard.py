@@ -59,13 +59,13 @@ def show(
     site needs no network and opens from a disk. A file that someone submits is validated by: vstain-bench leaderboard
     check FILE. A folder of that name is given as ./check.
     """
+    from vstain_bench.base.registry import load_plugins
     from vstain_bench.cli.output import console
-    from vstain_bench.compare.job import split_names
-    from vstain_bench.leaderboard.formats import FORMATS
-    from vstain_bench.leaderboard.job import Request, make_leaderboard
-    from vstain_bench.leaderboard.site import publish
-    from vstain_bench.leaderboard.terminal import draw
-    from vstain_bench.registry import load_plugins
+    from vstain_bench.judge.compare.job import split_names
+    from vstain_bench.judge.leaderboard.job import Request, make_leaderboard
+    from vstain_bench.present.leaderboard.formats import FORMATS
+    from vstain_bench.present.leaderboard.site import publish
+    from vstain_bench.present.leaderboard.terminal import draw
 
     load_plugins(tuple(plugin or ()))
     render = FORMATS["json" if json else format_]
@@ -97,10 +97,10 @@ def check(
 
     Exit 1 with every problem of every file: where, what was found, what is expected, what to do.
     """
+    from vstain_bench.base.registry import load_plugins
     from vstain_bench.cli.output import print_json
-    from vstain_bench.io.headers import printable
-    from vstain_bench.leaderboard.check import check_file
-    from vstain_bench.registry import load_plugins
+    from vstain_bench.images.headers import printable
+    from vstain_bench.judge.leaderboard.check import check_file
 
     load_plugins(tuple(plugin or ()))
     verdicts = [check_file(path) for path in files]

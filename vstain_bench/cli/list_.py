@@ -22,9 +22,9 @@ def list_(
 
     Example: vstain-bench list metrics --json
     """
-    from vstain_bench.catalogue import catalogue
+    from vstain_bench.base.registry import load_plugins
     from vstain_bench.cli.output import print_json, print_records
-    from vstain_bench.registry import load_plugins
+    from vstain_bench.present.catalogue import catalogue
 
     load_plugins(tuple(plugin or ()))
     records = catalogue(what)

@@ -21,7 +21,7 @@ def merge(
     Example: vstain-bench merge runs/part1 runs/part2 --out runs/mine
     """
     from vstain_bench.cli.output import print_table
-    from vstain_bench.merge import merge as join
+    from vstain_bench.measure.merge import merge as join
 
     with progress(quiet) as report:
         outcome = join(shards, out, report, options.talk)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from vstain_bench.config import RunConfig
+    from vstain_bench.base.config import RunConfig
 
 Generated = Annotated[
     list[str] | None,
@@ -49,8 +49,8 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")]
 
 def resolve(generated: list[str] | None, config: Path | None, **options: object) -> "RunConfig":
     """Return the configuration of the given options over a configuration file."""
-    from vstain_bench.config import make_config
-    from vstain_bench.io.inputs import parse_models
+    from vstain_bench.base.config import make_config
+    from vstain_bench.tiles.inputs import parse_models
 
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
     if generated:
@@ -60,7 +60,7 @@ def resolve(generated: list[str] | None, config: Path | None, **options: object)
 
 def resolve_runs(generated: list[str] | None, config: Path | None, **options: object) -> "RunConfig":
     """Return the configuration where folders of finished runs may stand for their models and tiles."""
-    from vstain_bench.stress.runs import inputs_of
+    from vstain_bench.judge.stress.runs import inputs_of
 
     runs = [Path(each) for each in generated or () if (Path(each) / "results.json").is_file()]
     if not runs:

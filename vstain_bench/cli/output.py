@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from vstain_bench.reports.terminal import draw
+from vstain_bench.present.formats.terminal import draw
 
 if TYPE_CHECKING:
+    from vstain_bench.judge.stress.findings import Estimate, Findings
+    from vstain_bench.measure.run import Preview
+    from vstain_bench.models.training.job import Outcome
     from vstain_bench.results.table import Table
-    from vstain_bench.run import Preview
-    from vstain_bench.stress.findings import Estimate, Findings
-    from vstain_bench.training.job import Outcome
 
 
 class _Console(Console):
@@ -107,7 +107,7 @@ def _print_flips(findings: "Findings", out: Console) -> None:
 
 def print_training(outcome: "Outcome") -> None:
     """Print each metric before and after training, and the epoch that it would have chosen."""
-    from vstain_bench.training.history import choose
+    from vstain_bench.models.training.history import choose
 
     untrained, last = outcome.history[0], outcome.history[-1]
     drawn = RichTable(show_edge=False, padding=0)

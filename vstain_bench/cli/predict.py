@@ -55,9 +55,9 @@ def predict(
 
     The same command continues a prediction that was stopped.
     """
-    from vstain_bench import predict as job
+    from vstain_bench.base.config import validated
     from vstain_bench.cli.output import print_json
-    from vstain_bench.config import validated
+    from vstain_bench.models import predict as job
 
     values = {
         "adapter": adapter, "weights": weights, "source": source, "dataset": dataset, "root": root, "split": split,

@@ -11,7 +11,7 @@ from vstain_bench.cli import options
 from vstain_bench.cli.progress import progress
 
 if TYPE_CHECKING:
-    from vstain_bench.config import RunConfig
+    from vstain_bench.base.config import RunConfig
 
 
 def run(
@@ -76,8 +76,8 @@ def run(
         batch_size=batch_size, workers=workers, limit=limit, shard=shard, weights_dir=weights_dir, offline=offline,
         plugin=plugin,
     )  # fmt: skip
-    from vstain_bench import run as job
     from vstain_bench.cli.output import print_json, print_preview, print_table
+    from vstain_bench.measure import run as job
 
     if dry_run:
         preview = job.preview(settings, out)
@@ -99,7 +99,7 @@ def run(
 
 
 def _run_shard(settings: "RunConfig", out: Path | None, *, json: bool, quiet: bool) -> int:
-    from vstain_bench.run import run_shard
+    from vstain_bench.measure.run import run_shard
 
     with progress(quiet) as report:
         outcome = run_shard(settings, out, report, options.talk)

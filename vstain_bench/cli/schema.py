@@ -13,7 +13,7 @@ def schema(
     Example: vstain-bench schema > results.schema.json
     """
     from vstain_bench.cli.output import print_json
-    from vstain_bench.schemas import read_schema
+    from vstain_bench.present.schemas import read_schema
 
     print_json(read_schema(file))
     return 0

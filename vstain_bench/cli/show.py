@@ -9,7 +9,7 @@ import typer
 from vstain_bench.cli import options
 
 if TYPE_CHECKING:
-    from vstain_bench.stress.folder import StressFolder
+    from vstain_bench.judge.stress.folder import StressFolder
 
 
 def show(
@@ -24,9 +24,9 @@ def show(
 
     Example: vstain-bench show runs/mine --format latex
     """
-    from vstain_bench.publish import publish_text
-    from vstain_bench.registry import load_plugins
-    from vstain_bench.stress.folder import StressFolder
+    from vstain_bench.base.files import publish_text
+    from vstain_bench.base.registry import load_plugins
+    from vstain_bench.judge.stress.folder import StressFolder
 
     load_plugins(tuple(plugin or ()))
     sweep = StressFolder(folder)
@@ -44,8 +44,8 @@ def show(
 def _run(folder: Path, format_: str, *, drawn: bool) -> str | None:
     """Return a run in a format, or None where it was drawn on the terminal."""
     from vstain_bench.cli.output import console
-    from vstain_bench.reports import REPORTS
-    from vstain_bench.reports.terminal import draw
+    from vstain_bench.present.formats import REPORTS
+    from vstain_bench.present.formats.terminal import draw
     from vstain_bench.results.folder import RunFolder
 
     report, run = REPORTS[format_], RunFolder(folder)
@@ -58,7 +58,7 @@ def _run(folder: Path, format_: str, *, drawn: bool) -> str | None:
 def _sweep(folder: "StressFolder", format_: str) -> str | None:
     """Return a sweep in a format, or None where it was drawn on the terminal."""
     from vstain_bench.cli.output import print_findings
-    from vstain_bench.reports.stress_formats import render_sweep
+    from vstain_bench.present.stress_formats import render_sweep
 
     if format_ == "terminal":
         print_findings(folder.read())

@@ -61,12 +61,12 @@ def stress(
         metrics=metrics, protocol=protocol, groups=groups, mpp=mpp, decode=decode, seed=seed, workers=workers,
         limit=limit, plugin=plugin,
     )  # fmt: skip
+    from vstain_bench.base.files import publish_text
+    from vstain_bench.base.registry import load_plugins
     from vstain_bench.cli.output import print_findings
-    from vstain_bench.publish import publish_text
-    from vstain_bench.registry import load_plugins
-    from vstain_bench.reports.stress_cards import render_cards
-    from vstain_bench.stress.folder import StressFolder
-    from vstain_bench.stress_job import choose_side, run_stress
+    from vstain_bench.judge.stress.folder import StressFolder
+    from vstain_bench.judge.stress.job import choose_side, run_stress
+    from vstain_bench.present.sentences.cards import render_cards
 
     load_plugins(tuple(plugin or ()))
     names = [name.strip() for name in perturbations.split(",")] if perturbations else None

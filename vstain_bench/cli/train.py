@@ -84,8 +84,8 @@ def train(
         threads=threads, workers=workers, weights_dir=weights_dir, offline=offline, plugin=plugin,
     )  # fmt: skip
     from vstain_bench.cli.output import print_json, print_training
-    from vstain_bench.training.config import make_train_config
-    from vstain_bench.training.job import train as job
+    from vstain_bench.models.training.config import make_train_config
+    from vstain_bench.models.training.job import train as job
 
     config = make_train_config(
         recipe=recipe, tiles=tiles, recipe_file=recipe_file, assignments=tuple(assignments or ()),

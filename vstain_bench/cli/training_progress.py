@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vstain_bench.cli.progress import progress
 
 if TYPE_CHECKING:
-    from vstain_bench.training.listener import Listener, Stepped
+    from vstain_bench.models.training.listener import Listener, Stepped
 
 SILENCE = 10.0
 """Seconds before each milestone line within an epoch."""
@@ -19,7 +19,7 @@ SILENCE = 10.0
 @contextmanager
 def training_progress(quiet: bool) -> "Iterator[Listener]":
     """Yield what a training calls; the sentences that a user must read are told even when quiet."""
-    from vstain_bench.training.listener import Listener
+    from vstain_bench.models.training.listener import Listener
 
     if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not quiet:
         with _bars() as listener:
@@ -81,7 +81,7 @@ def _bars() -> "Iterator[Listener]":
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from vstain_bench.training.listener import Listener
+    from vstain_bench.models.training.listener import Listener
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[said]}"))
     console = Console(stderr=True, markup=False, highlight=False, emoji=False)

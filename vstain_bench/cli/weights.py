@@ -20,10 +20,10 @@ def list_(weights_dir: Folder = None, json: options.Json = False) -> int:
 
     Example: vstain-bench weights list --json
     """
+    from vstain_bench.base.registry import load_plugins
     from vstain_bench.cli.output import print_json, print_records
-    from vstain_bench.features.weights import WEIGHTS, WeightsStore
-    from vstain_bench.registry import load_plugins
-    from vstain_bench.weight_sources import published_records
+    from vstain_bench.models.sources import published_records
+    from vstain_bench.networks.weights import WEIGHTS, WeightsStore
 
     load_plugins()
     store = WeightsStore(weights_dir, offline=True)
@@ -55,9 +55,9 @@ def fetch(
 
     Example: vstain-bench weights fetch inception-2015-12-05 alexnet-imagenet
     """
-    from vstain_bench.features.weights import WEIGHTS, WeightsStore
-    from vstain_bench.registry import load_plugins
-    from vstain_bench.weight_sources import refuse_to_fetch
+    from vstain_bench.base.registry import load_plugins
+    from vstain_bench.models.sources import refuse_to_fetch
+    from vstain_bench.networks.weights import WEIGHTS, WeightsStore
 
     load_plugins()
     store = WeightsStore(weights_dir)
@@ -75,7 +75,7 @@ def verify(weights_dir: Folder = None) -> int:
 
     Example: vstain-bench weights verify
     """
-    from vstain_bench.features.weights import WEIGHTS, WeightsStore
+    from vstain_bench.networks.weights import WEIGHTS, WeightsStore
 
     store = WeightsStore(weights_dir, offline=True)
     damaged = 0

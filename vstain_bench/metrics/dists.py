@@ -26,10 +26,10 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from vstain_bench.errors import UsageError
-from vstain_bench.features.structure_texture import StructureTextureNetwork, structure_texture_network
-from vstain_bench.features.weights import DISTS, VGG16, WEIGHTS
 from vstain_bench.metrics.activations import Image, distances
 from vstain_bench.metrics.definition import METRICS, mean_metric
+from vstain_bench.networks.structure_texture import StructureTextureNetwork, structure_texture_network
+from vstain_bench.networks.weights import DISTS, VGG16, WEIGHTS
 from vstain_bench.types import Batch, Metric, Rows
 
 InputSize = Literal["256", "native"]

@@ -25,10 +25,10 @@ from jaxtyping import Float, Int
 from scipy import linalg
 
 from vstain_bench.errors import Undefined
-from vstain_bench.features.definition import build_encoder
-from vstain_bench.features.inception import InceptionEncoder
-from vstain_bench.features.random_convolution import RandomConvolutionEncoder
 from vstain_bench.metrics.definition import METRICS, set_metric
+from vstain_bench.networks.encoders.definition import build_encoder
+from vstain_bench.networks.encoders.inception import InceptionEncoder
+from vstain_bench.networks.encoders.random_convolution import RandomConvolutionEncoder
 from vstain_bench.types import Batch, Encoder, Metric, RowArray, Rows, Values
 
 Matrix = Float[np.ndarray, "r c"]

@@ -23,11 +23,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from vstain_bench.errors import Undefined, UsageError
-from vstain_bench.features.definition import build_encoder
-from vstain_bench.features.inception import InceptionEncoder
-from vstain_bench.features.random_convolution import RandomConvolutionEncoder
 from vstain_bench.metrics.definition import METRICS, set_metric
 from vstain_bench.metrics.frechet import feature_key, pair_features, split_pair
+from vstain_bench.networks.encoders.definition import build_encoder
+from vstain_bench.networks.encoders.inception import InceptionEncoder
+from vstain_bench.networks.encoders.random_convolution import RandomConvolutionEncoder
 from vstain_bench.types import Encoder, Metric, RowArray, Values
 
 CHUNK: Final = 1024

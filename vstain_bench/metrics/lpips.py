@@ -28,7 +28,9 @@ from typing import Literal
 
 import torch
 
-from vstain_bench.features.perceptual import (
+from vstain_bench.metrics.activations import Image, distances
+from vstain_bench.metrics.definition import METRICS, mean_metric
+from vstain_bench.networks.perceptual import (
     HEAD_WEIGHTS,
     MINIMUM_SIDE,
     TRUNK_WEIGHTS,
@@ -37,14 +39,12 @@ from vstain_bench.features.perceptual import (
     Trunk,
     perceptual_network,
 )
-from vstain_bench.features.shift_tolerant import (
+from vstain_bench.networks.shift_tolerant import (
     SHIFT_TOLERANT_MINIMUM_SIDE,
     SHIFT_TOLERANT_WEIGHTS,
     shift_tolerant_network,
 )
-from vstain_bench.features.weights import WEIGHTS
-from vstain_bench.metrics.activations import Image, distances
-from vstain_bench.metrics.definition import METRICS, mean_metric
+from vstain_bench.networks.weights import WEIGHTS
 from vstain_bench.types import Batch, Metric, Rows
 
 

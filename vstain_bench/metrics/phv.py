@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vstain_bench.features.residual import MINIMUM_SIDE, RESIDUAL_WEIGHTS, Depth, channel_means, residual_network
-from vstain_bench.features.weights import WEIGHTS
 from vstain_bench.metrics.definition import METRICS, mean_of_tiles
 from vstain_bench.metrics.windows import GENERATED_REAL
+from vstain_bench.networks.residual import MINIMUM_SIDE, RESIDUAL_WEIGHTS, Depth, channel_means, residual_network
+from vstain_bench.networks.weights import WEIGHTS
 from vstain_bench.types import Batch, Images, Metric, RowArray, Rows, Values, View
 
 _MEAN: Final = (0.485, 0.456, 0.406)

@@ -1,9 +1,9 @@
 """SSIM, PSNR and LPIPS after registration: what is left of a difference when the displacement is taken out.
 
-The generated tile is laid onto the real one by its haematoxylin (`vstain_bench.registration`): no place by more than a
-bound, and only where the two tiles show that they belong together. A refused tile is compared as it lies, so that a
-refusal never helps; ``registration_refused`` says how often that was, ``registration_residual`` how far tiles lay off.
-The same border is left out of every tile, moved or not.
+The generated tile is laid onto the real one by its haematoxylin (`vstain_bench.stain.registration`): no place by more
+than a bound, and only where the two tiles show that they belong together. A refused tile is compared as it lies, so
+that a refusal never helps; ``registration_refused`` says how often that was, ``registration_residual`` how far tiles
+lay off. The same border is left out of every tile, moved or not.
 """
 
 import math
@@ -15,11 +15,11 @@ from torch.nn import functional
 from vstain_bench.errors import Undefined
 from vstain_bench.metrics.definition import METRICS, mean_metric, tile_means
 from vstain_bench.metrics.lpips import lpips
-from vstain_bench.metrics.micrometres import pixel_sizes
 from vstain_bench.metrics.structure import ssim
 from vstain_bench.metrics.windows import GENERATED_REAL
-from vstain_bench.registration import Registration, register, resample
-from vstain_bench.stain import Separation, stain_maps
+from vstain_bench.stain.density import Separation, stain_maps
+from vstain_bench.stain.micrometres import pixel_sizes
+from vstain_bench.stain.registration import Registration, register, resample
 from vstain_bench.types import Batch, Images, Metric, Rows, View
 
 _SOURCE = "Own registration (vstain-bench); Le Besnerais and Champagnat 2005, ICIP (iterative Lucas-Kanade)"

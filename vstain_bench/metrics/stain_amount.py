@@ -1,6 +1,6 @@
 """How much stain: DAB optical density per tile, positive fraction and H-score, blind to where the stain lies.
 
-All read the DAB map of `vstain_bench.stain`: OD = -log10(I / I0) with I0 as ``background`` says, unmixed along
+All read the DAB map of `vstain_bench.stain.density`: OD = -log10(I / I0) with I0 as ``background`` says, unmixed along
 ``vectors``, over the whole tile. Moving stain within a tile changes none of them; that is what the metrics of place
 are for.
 """
@@ -15,7 +15,7 @@ from torch import Tensor
 from vstain_bench.errors import Undefined, UsageError
 from vstain_bench.metrics.definition import METRICS, by_side, mean_metric, mean_of_tiles, set_metric, tile_means
 from vstain_bench.metrics.windows import GENERATED_REAL
-from vstain_bench.stain import Separation, stain_maps
+from vstain_bench.stain.density import Separation, stain_maps
 from vstain_bench.types import Batch, Metric, RowArray, Rows, Values
 
 BANDS = (0.15, 0.30, 0.50)

@@ -8,7 +8,7 @@ import torch
 
 from vstain_bench.metrics.definition import METRICS, by_side, mean_of_tiles
 from vstain_bench.metrics.windows import GENERATED_REAL
-from vstain_bench.stain import Separation, stain_maps
+from vstain_bench.stain.density import Separation, stain_maps
 from vstain_bench.types import Batch, Metric, RowArray, Rows, Values
 
 
@@ -54,5 +54,5 @@ def background_od_bias(*, background: str = "tile", vectors: str = "h-dab") -> M
         unit="OD",
         params=separation.params,
         describe=lambda rows: by_side(rows, told),
-        citation="Optical density by Beer-Lambert; I0 as the 99th percentile of glass (vstain_bench/stain.py)",
+        citation="Optical density by Beer-Lambert; I0 as the 99th percentile of glass (vstain_bench/stain/density.py)",
     )

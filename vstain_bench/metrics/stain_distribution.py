@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vstain_bench.metrics.definition import METRICS, mean_metric
 from vstain_bench.metrics.windows import GENERATED_REAL
-from vstain_bench.stain import Separation, stain_maps
+from vstain_bench.stain.density import Separation, stain_maps
 from vstain_bench.types import Batch, Metric, Rows, View
 
 LARGEST = 1.5

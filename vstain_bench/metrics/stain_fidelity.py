@@ -27,9 +27,9 @@ from torch.nn import functional
 
 from vstain_bench.errors import Undefined
 from vstain_bench.metrics.definition import METRICS, mean_of_tiles
-from vstain_bench.metrics.micrometres import block_weights, pixel_sizes
 from vstain_bench.metrics.windows import GENERATED_REAL, Window, smooth
-from vstain_bench.stain import Separation, stain_maps
+from vstain_bench.stain.density import Separation, stain_maps
+from vstain_bench.stain.micrometres import block_weights, pixel_sizes
 from vstain_bench.types import Batch, Metric, RowArray, Rows, Values, View
 
 CELL_UM = 2.0

@@ -18,7 +18,7 @@ from vstain_bench.errors import Undefined, UsageError
 from vstain_bench.metrics.definition import METRICS, set_metric
 from vstain_bench.metrics.stain_amount import mean_dab
 from vstain_bench.metrics.windows import GENERATED_REAL
-from vstain_bench.stain import Separation
+from vstain_bench.stain.density import Separation
 from vstain_bench.types import Batch, Metric, RowArray, Rows, Side, Values
 
 HER2_ORDER = "0<1+<2+<3+"

@@ -12,10 +12,10 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from scipy.spatial import cKDTree
 
 from vstain_bench.metrics.definition import METRICS, by_side, mean_metric, mean_of_tiles
-from vstain_bench.metrics.micrometres import pixel_sizes
 from vstain_bench.metrics.windows import GENERATED_REAL
-from vstain_bench.nuclei import NUCLEI_DETECTORS, Centres, dab_of_nuclei
-from vstain_bench.stain import Separation, stain_maps
+from vstain_bench.stain.density import Separation, stain_maps
+from vstain_bench.stain.micrometres import pixel_sizes
+from vstain_bench.stain.nuclei import NUCLEI_DETECTORS, Centres, dab_of_nuclei
 from vstain_bench.types import Batch, Metric, RowArray, Rows, Values
 
 _DETECTOR = "log-haematoxylin"

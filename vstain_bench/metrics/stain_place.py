@@ -12,9 +12,9 @@ from scipy import ndimage
 
 from vstain_bench.errors import Undefined
 from vstain_bench.metrics.definition import METRICS, mean_metric
-from vstain_bench.metrics.micrometres import Map, Mask, block_means, correlation, distances, pixel_sizes
 from vstain_bench.metrics.windows import GENERATED_REAL
-from vstain_bench.stain import Separation, stain_maps
+from vstain_bench.stain.density import Separation, stain_maps
+from vstain_bench.stain.micrometres import Map, Mask, block_means, correlation, distances, pixel_sizes
 from vstain_bench.types import Batch, Metric, Rows, View
 
 GRID_UM = 1.0

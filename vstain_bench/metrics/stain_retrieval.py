@@ -8,9 +8,9 @@ from torch import Tensor
 
 from vstain_bench.errors import Undefined
 from vstain_bench.metrics.definition import METRICS, set_metric
-from vstain_bench.metrics.micrometres import block_weights
 from vstain_bench.metrics.windows import GENERATED_REAL
-from vstain_bench.stain import Separation, StainMaps, stain_maps
+from vstain_bench.stain.density import Separation, StainMaps, stain_maps
+from vstain_bench.stain.micrometres import block_weights
 from vstain_bench.types import Batch, Metric, RowArray, Rows, Values
 
 GRID = 8

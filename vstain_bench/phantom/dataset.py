@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from vstain_bench.base.files import publish_text, replacing
 from vstain_bench.errors import UsageError
 from vstain_bench.phantom.defects import Defects, Displacement
 from vstain_bench.phantom.her2 import SCORES
@@ -18,7 +19,6 @@ from vstain_bench.phantom.noise import generator
 from vstain_bench.phantom.rendering import render_ihc
 from vstain_bench.phantom.stains import Picture
 from vstain_bench.phantom.tiles import SIMULATED_MODELS, phantom_tile
-from vstain_bench.publish import publish_text, replacing
 
 COLUMNS = ("tile", "source", "real", "generated", "group", "label", "mpp")
 """Columns of the manifest."""

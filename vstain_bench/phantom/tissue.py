@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vstain_bench.base.registry import nearest
 from vstain_bench.errors import UsageError
 from vstain_bench.phantom.anatomy import View, survey
 from vstain_bench.phantom.her2 import HAZE_OD, SCORES, dab_density, membrane_strength
 from vstain_bench.phantom.noise import Array, Key, generator
 from vstain_bench.phantom.section import Section, cut_section
 from vstain_bench.phantom.stains import SlideStain, stain_slides
-from vstain_bench.registry import nearest
 
 FINEST_UM = 0.5
 """Tissue is sampled at least this finely; coarser pixels average the light of several samples."""

@@ -5,9 +5,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vstain_bench.base.claim import claimed
+from vstain_bench.base.files import publish_text
 from vstain_bench.errors import UsageError
-from vstain_bench.publish import publish_text
-from vstain_bench.results.claim import claimed
 from vstain_bench.results.table import Table, read_table
 
 if TYPE_CHECKING:

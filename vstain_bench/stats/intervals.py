@@ -4,7 +4,6 @@ Means of per-tile values get a bootstrap over groups; metrics of whole sets (FID
 since tiles drawn twice bias them: a bootstrap interval of FID excludes its own estimate.
 """
 
-import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from vstain_bench.base.randomness import seed_of
 from vstain_bench.types import RowArray, Values
 
 CONFIDENCE = 0.95
@@ -35,12 +35,6 @@ class Clustering:
 
     icc: float
     effective_tiles: float
-
-
-def seed_of(*parts: object) -> int:
-    """Return a seed that depends on these values alone, never on the order of the work."""
-    text = "\x1f".join(str(part) for part in parts)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
 def expanded_tail(groups: int) -> float:

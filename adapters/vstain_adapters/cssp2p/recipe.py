@@ -21,8 +21,8 @@ from vstain_adapters.shared.networks.unet import Backbone, Unet
 from vstain_adapters.shared.schedules import exponential
 from vstain_adapters.shared.seeding import seeded
 from vstain_adapters.shared.settings import Fraction, Variant
-from vstain_bench.adapters import Models, Moment, Optimisers, Pair, Terms
 from vstain_bench.errors import UsageError
+from vstain_bench.models.contract import Models, Moment, Optimisers, Pair, Terms
 from vstain_bench.types import Images
 
 

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from vstain_bench.errors import MachineError, UsageError
-from vstain_bench.features.checkpoint import Tensors, read_checkpoint
-from vstain_bench.features.weights import RESNET50, WEIGHTS, WeightsUnavailable, current_store, digest
+from vstain_bench.networks.checkpoint import Tensors, read_checkpoint
+from vstain_bench.networks.weights import RESNET50, WEIGHTS, WeightsUnavailable, current_store, digest
 
 FROM_SCRATCH = "encoder from scratch: random weights"
 

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import PositiveInt
 
 from vstain_adapters.shared.imagenet import normalise
-from vstain_bench.config import change
+from vstain_bench.base.config import change
 from vstain_bench.errors import InputError
 from vstain_bench.types import Images
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from vstain_bench.features.torchvision_schema import prepare_torchvision
+from vstain_bench.networks.torchvision_schema import prepare_torchvision
 
 WIDTHS = (2048, 1024, 512, 256, 64)
 """Channels of the bottleneck and of the four stages."""

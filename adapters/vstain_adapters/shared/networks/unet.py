@@ -10,7 +10,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from vstain_bench.features.torchvision_schema import prepare_torchvision
+from vstain_bench.networks.torchvision_schema import prepare_torchvision
 
 Backbone = Literal["resnet18", "resnet34", "resnet50"]
 

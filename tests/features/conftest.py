@@ -1,3 +1,0 @@
-from tests.features.seeded_weights import seeded_weights
-
-__all__ = ["seeded_weights"]

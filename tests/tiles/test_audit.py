@@ -1,0 +1,71 @@
+"""The audit says what a reader of the table must know before a metric is computed."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.tiles.test_layouts import GREY, WIDE, read, write
+from vstain_bench.errors import InputError
+from vstain_bench.tiles.inputs import require_complete
+
+
+def test_sizes_that_differ_inside_a_pair_are_refused_with_both(tmp_path: Path) -> None:
+    inputs = read(generated={"m": write(tmp_path / "g", ["a"], WIDE)}, real=write(tmp_path / "r", ["a"]))
+    with pytest.raises(InputError, match="real 16×16, m 32×16 px"):
+        require_complete(inputs, "fail")
+
+
+def test_a_broken_file_is_a_problem_of_its_tile(tmp_path: Path) -> None:
+    generated = write(tmp_path / "g", ["a", "b"])
+    (generated / "b.png").write_bytes((generated / "b.png").read_bytes()[:-20])
+    inputs = read(generated={"m": generated}, real=write(tmp_path / "r", ["a", "b"]))
+    assert [tile.id for tile in inputs.audit.tiles] == ["a"]
+    assert [(problem.tile, problem.kind) for problem in inputs.audit.problems] == [("b", "decode")]
+    assert "b.png" in inputs.audit.problems[0].message
+
+
+def test_copies_of_the_real_tile_are_counted(tmp_path: Path) -> None:
+    real = write(tmp_path / "r", ["a", "b", "c"])
+    generated = write(tmp_path / "gen", ["a", "b", "c"])
+    shutil.copy(real / "b.png", generated / "b.png")
+    warnings = read(generated={"m": generated}, real=real).audit.warnings
+    assert any("m: 1 of 3 generated tiles are byte-identical to their real tile (first: b.png)" in w for w in warnings)
+
+
+@pytest.mark.parametrize(("copies", "words"), [(3, "mode collapse"), (2, "occurs 2 times")])
+def test_equal_outputs_are_told(tmp_path: Path, copies: int, words: str) -> None:
+    generated = write(tmp_path / "g", ["a", "b", "c"])
+    for name in "abc"[1:copies]:
+        shutil.copy(generated / "a.png", generated / f"{name}.png")
+    warnings = read(generated={"m": generated}, real=write(tmp_path / "r", ["a", "b", "c"])).audit.warnings
+    assert any(words in warning for warning in warnings)
+
+
+def test_the_same_folder_on_both_sides_is_told(tmp_path: Path) -> None:
+    real = write(tmp_path / "r", ["a"])
+    assert any("are the same file" in warning for warning in read(generated={"m": real}, real=real).audit.warnings)
+
+
+def test_lossy_and_mixed_formats_are_told(tmp_path: Path) -> None:
+    generated = write(tmp_path / "g", ["a", "b"])
+    (generated / "b.png").unlink()
+    Image.fromarray(np.full((16, 16, 3), 90, dtype=np.uint8)).save(generated / "b.jpg")
+    warnings = read(generated={"m": generated}, real=write(tmp_path / "r", ["a", "b"])).audit.warnings
+    assert any("m: mixed formats (1 jpeg, 1 png)" in warning for warning in warnings)
+    assert any("m: 1 of 2 tiles are stored lossy" in warning for warning in warnings)
+
+
+def test_a_sound_pair_has_no_warning(tmp_path: Path) -> None:
+    audit = read(generated={"m": write(tmp_path / "gen", ["a"])}, real=write(tmp_path / "r", ["a"])).audit
+    assert (audit.warnings, audit.problems) == ((), ())
+    assert audit.sizes == {"a": GREY.shape[:2]}
+
+
+@pytest.mark.real_data
+def test_the_missing_prediction_of_run_b_is_named(bci_pairs: Path) -> None:
+    inputs = read(generated={"runB": bci_pairs / "model_output_runB"}, real=bci_pairs / "IHC", source=bci_pairs / "HE")
+    with pytest.raises(InputError, match=r"(?s)1 of 4 tiles.*'00672_test_3\+' has no generated tile of model 'runB'"):
+        require_complete(inputs, "fail")

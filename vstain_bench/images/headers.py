@@ -1,0 +1,243 @@
+"""What a file says about itself before any pixel is decoded, and what of that a policy refuses."""
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO, Literal, NoReturn
+
+from vstain_bench.errors import DecodeError, VstainError
+from vstain_bench.images.policy import DecodePolicy
+
+Colour = Literal["rgb", "gray", "palette", "cmyk", "ycck", "lab"]
+Alpha = Literal["none", "straight", "premultiplied", "unknown"]
+
+PLAIN = "one intact 8-bit RGB image"
+METADATA_LIMIT = 16 * 2**20
+"""Bytes of text, EXIF and colour profile in one file, unpacked; a tile has kilobytes."""
+ORIENTATION_TAG = 0x0112
+
+_FOREIGN = (
+    (0, b"\x89PNG", "a PNG signature with changed bytes, as after a text-mode transfer"),
+    (0, b"GIF8", "a GIF file"),
+    (8, b"WEBP", "a WebP file"),
+    (0, b"BM", "a BMP file"),
+    (0, b"%PDF", "a PDF file"),
+    (0, b"%!PS", "a PostScript (EPS) file"),
+    (0, b"\xc5\xd0\xd3\xc6", "a PostScript (EPS) file"),
+    (128, b"DICM", "a DICOM file"),
+    (4, b"ftyp", "a HEIC, AVIF or MP4 file"),
+    (4, b"jP  ", "a JPEG 2000 file"),
+    (0, b"\xff\x4f\xff\x51", "a JPEG 2000 file"),
+    (4, b"JXL ", "a JPEG XL file"),
+    (0, b"\xff\x0a", "a JPEG XL file"),
+    (0, b"8BPS", "a Photoshop file"),
+    (0, b"PK\x03\x04", "a ZIP archive"),
+    (0, b"\x1f\x8b", "a gzip archive"),
+    (0, b"\x93NUMPY", "a NumPy array"),
+    (0, b"\x89HDF", "an HDF5 file"),
+    (0, b"\x00\x05\x16\x07", "an AppleDouble file (what macOS keeps beside a file)"),
+)
+
+
+def printable(text: object) -> str:
+    r"""Return a path or message in one printable line: controls, direction marks and stray bytes as ``\x1b``.
+
+    Markup is left as it is: what must be escaped differs between a terminal, HTML and Markdown.
+    """
+    told = str(text)
+    return told if told.isprintable() else "".join(each if each.isprintable() else _escape(each) for each in told)
+
+
+def _escape(letter: str) -> str:
+    code = ord(letter)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as os.fsdecode keeps it
+        code -= 0xDC00
+    return letter.encode("unicode_escape").decode() if code > 0xFF else f"\\x{code:02x}"
+
+
+@dataclass(frozen=True)
+class Content:
+    """The bytes of one file, on disk or in memory, and the name it has in messages."""
+
+    where: str
+    file: BinaryIO
+    size: int
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return ``size`` bytes from ``offset``, fewer at the end of the file."""
+        if offset >= self.size:  # a 64-bit offset of a damaged file may be more than a seek takes
+            return b""
+        self.file.seek(offset)
+        return self.file.read(size)
+
+    def refuse(self, found: str, *, expected: str = PLAIN, next_step: str = "") -> NoReturn:
+        """Raise the ``DecodeError`` of this file."""
+        raise DecodeError(where=self.where, found=found, expected=expected, next_step=next_step)
+
+    def damaged(self, found: str) -> NoReturn:
+        """Raise the ``DecodeError`` for a file whose bytes contradict themselves."""
+        self.refuse(found, expected="an intact file", next_step="Copy or export it again; it is damaged.")
+
+    def truncated(self, found: str) -> NoReturn:
+        """Raise the ``DecodeError`` for a file that ends too early."""
+        self.refuse(found, expected="a complete file", next_step="Copy or export it again; it is truncated.")
+
+    @contextmanager
+    def foreign_code(self, task: str) -> Iterator[None]:
+        """Turn whatever a decoding library raises into this file's ``DecodeError``.
+
+        Fuzzed files make Pillow, tifffile and imagecodecs raise OSError, SyntaxError, TypeError, ZeroDivisionError,
+        IndexError, MemoryError and classes of their own: only the base class covers them. Own faults pass unchanged.
+        """
+        try:
+            yield
+        except VstainError:
+            raise
+        except Exception as fault:
+            reason = printable(f"{type(fault).__name__}: {fault}")[:300]
+            raise DecodeError(
+                where=self.where,
+                found=f"{task} failed ({reason})",
+                expected="an intact file",
+                next_step="Copy or export it again; it is damaged or truncated.",
+            ) from fault
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What a file's header says.
+
+    Attributes:
+        format: ``png``, ``jpeg`` or ``tiff``, by content.
+        width: Columns as stored, before any orientation is applied.
+        height: Rows as stored.
+        colour: What the samples mean.
+        channels: Samples per pixel as stored, alpha included.
+        bits: Bits per sample.
+        lossy: The compression loses information.
+        floating: The samples are floating-point numbers.
+        inverted: Grey with 0 as white.
+        alpha: Whether there is an alpha channel (or a transparent colour), and how colours relate to it.
+        orientation: EXIF orientation, 1 (upright) to 8.
+        icc: The embedded colour profile.
+        pages: Images in the file.
+        page: The one that is meant.
+        spans: Byte ranges that hold the pixels: all that a PNG or JPEG decoder is given.
+        notes: Remarks for the user.
+    """
+
+    format: str
+    width: int
+    height: int
+    colour: Colour
+    channels: int
+    bits: int
+    lossy: bool
+    floating: bool = False
+    inverted: bool = False
+    alpha: Alpha = "none"
+    orientation: int = 1
+    icc: bytes | None = None
+    pages: int = 1
+    page: int = 0
+    spans: tuple[tuple[int, int], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def pixel_bytes(self, data: bytes) -> bytes:
+        """Return the parts of ``data`` that hold the pixels: no text, EXIF or profile reaches a decoder."""
+        return b"".join(data[start:end] for start, end in self.spans)
+
+
+def check(content: Content, header: Header, policy: DecodePolicy, *, icc_differs: bool) -> None:
+    """Raise one ``DecodeError`` that names everything the policy refuses in this header, and the options for it."""
+    if header.page >= header.pages:
+        content.refuse(
+            f"{header.pages} page(s), and page {header.page} (counted from 0) was asked for",
+            expected="a page that exists",
+        )
+    pixels = header.width * header.height
+    if pixels > policy.max_pixels:
+        content.refuse(
+            f"{header.width} × {header.height} = {pixels} pixels",
+            expected=f"at most {policy.max_pixels} pixels in a tile",
+            next_step=f"Cut it into tiles, or pass --decode max_pixels={pixels}.",
+        )
+    faults = list(_refused(header, policy, icc_differs))
+    if faults:
+        found, options, others = zip(*faults, strict=True)
+        alternatives = "; ".join(filter(None, others))
+        content.refuse(
+            " and ".join(found),
+            next_step=f"Pass --decode {','.join(options)}" + (f" (or {alternatives})." if alternatives else "."),
+        )
+
+
+def _refused(header: Header, policy: DecodePolicy, icc_differs: bool) -> Iterator[tuple[str, str, str]]:
+    """Yield what is found, the option that accepts it, and other options."""
+    if header.floating and policy.float_range == "refuse":
+        yield f"{header.bits}-bit floating-point samples", "float_range=unit", "float_range=byte for [0, 255]"
+    if not header.floating and header.bits > 8 and policy.depth == "refuse":
+        yield f"{header.bits} bits per sample", "depth=scale16", ""
+    if header.colour == "gray" and policy.gray == "refuse":
+        yield "bilevel" if header.bits == 1 else "greyscale", "gray=replicate", ""
+    if header.colour in ("palette", "cmyk", "ycck", "lab") and policy.color == "refuse":
+        names = {"palette": "a colour palette", "cmyk": "CMYK", "ycck": "YCCK (CMYK)", "lab": "Lab colours"}
+        yield names[header.colour], "color=convert", ""
+    if header.alpha == "unknown" and policy.alpha != "drop":
+        yield "an extra channel of unstated meaning", "alpha=drop", ""
+    if header.orientation != 1 and policy.exif == "refuse":
+        yield f"EXIF orientation {header.orientation} (turned or mirrored)", "exif=apply", "exif=ignore"
+    if icc_differs and policy.icc == "refuse":
+        yield "a colour profile other than sRGB", "icc=convert", "icc=warn, icc=ignore"
+    if icc_differs and policy.icc == "convert" and (header.bits > 8 or header.inverted):
+        yield "a colour profile, which only 8-bit samples can be converted by", "icc=ignore", ""
+
+
+def explain_unknown(content: Content, head: bytes) -> NoReturn:
+    """Raise the ``DecodeError`` for a file that starts with ``head`` and is neither PNG, JPEG nor TIFF."""
+    next_step = "Save it as 8-bit RGB PNG, or take it out of the folder."
+    for offset, magic, name in _FOREIGN:
+        if head[offset : offset + len(magic)] == magic:
+            content.refuse(name, expected="a PNG, JPEG or TIFF image", next_step=next_step)
+    text = head.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    is_text = "\0" not in text and text.count("\ufffd") <= len(text) // 10
+    start = printable(text[:40])
+    if "<svg" in text:
+        content.refuse("an SVG file", expected="a PNG, JPEG or TIFF image", next_step=next_step)
+    if text.startswith("version https://git-lfs"):
+        content.refuse("a Git LFS pointer", expected="the image itself", next_step="Run git lfs pull.")
+    if not head.strip(b"\0"):
+        content.damaged("only zero bytes at its start, as after an interrupted copy")
+    if is_text:
+        cause = "; a failed download?" if text.startswith(("<", "{")) else ""
+        content.refuse(
+            f"text that starts with '{start}'{cause}", expected="a PNG, JPEG or TIFF image", next_step=next_step
+        )
+    content.refuse(
+        f"bytes of no known image format ({head[:8].hex(' ')} ...)",
+        expected="a PNG, JPEG or TIFF image",
+        next_step=next_step,
+    )
+
+
+def exif_orientation(exif: bytes) -> int:
+    """Return the orientation in an EXIF block (a TIFF structure, CIPA DC-008 4.6.4); 1 where there is none."""
+    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
+    if order is None:
+        return 1
+    try:
+        (start,) = struct.unpack_from(f"{order}I", exif, 4)
+        (count,) = struct.unpack_from(f"{order}H", exif, start)
+        for entry in range(start + 2, start + 2 + 12 * count, 12):
+            tag, kind, _, value = struct.unpack_from(f"{order}HHIH", exif, entry)
+            if tag == ORIENTATION_TAG and kind == 3:
+                return valid_orientation(value)
+    except struct.error:
+        return 1
+    return 1
+
+
+def valid_orientation(value: object) -> int:
+    """Return an orientation of 1 to 8; any other value means nothing and counts as upright."""
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1

@@ -1,0 +1,268 @@
+"""TIFF files: structure (TIFF 6.0, BigTIFF), and their samples, by tifffile and imagecodecs.
+
+tifffile fills what is missing with zeros and steps over broken page links; so links, offsets and counts are checked
+here, and a whole-slide image or a stack is refused by what it holds, before anything is decoded.
+"""
+
+import contextlib
+import functools
+import logging
+import math
+import struct
+
+import numpy as np
+import tifffile
+from jaxtyping import UInt
+
+from vstain_bench.errors import MachineError
+from vstain_bench.images.colour import Samples
+from vstain_bench.images.headers import METADATA_LIMIT, Alpha, Colour, Content, Header, valid_orientation
+from vstain_bench.images.policy import DecodePolicy
+
+SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+PAGE_LIMIT = 65_536
+SMALL_STACK = 64
+"""Pages that are looked at one by one for reduced levels."""
+
+_PHOTOMETRIC: dict[int, tuple[Colour, int]] = {
+    0: ("gray", 1),
+    1: ("gray", 1),
+    2: ("rgb", 3),
+    3: ("palette", 1),
+    5: ("cmyk", 4),
+    6: ("rgb", 3),
+    8: ("lab", 3),
+    9: ("lab", 3),
+}
+"""PhotometricInterpretation: meaning and channels without extras; YCbCr (6) comes out of a JPEG codec as RGB."""
+_WHITE_IS_ZERO, _YCBCR, _ICCLAB = 0, 6, 9
+_UNSIGNED, _FLOAT, _UNCOMPRESSED = 1, 3, 1
+_JPEG = frozenset((6, 7, 33007))
+_LOSSY = _JPEG | {33003, 33004, 33005, 34712, 34887, 34892, 34927, 34934, 50001, 50002, 52546, 22610}
+"""Compressions that usually lose information: JPEG, JPEG 2000, LERC, JPEG XR, WebP, JPEG XL."""
+_SERIES_FAULTS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+_VENDORS = ("svs", "ndpi", "scn", "bif", "philips", "vsi", "ventana", "qpi")
+
+# tifffile logs every oddity of a file; what matters is raised here instead.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+
+def read_header(content: Content, policy: DecodePolicy) -> Header:
+    """Return the header of the policy's page, or of the only one.
+
+    Raises:
+        DecodeError: a pyramid, a stack, more channels than a colour has, or offsets outside the file.
+        MachineError: no codec for its compression on this machine.
+    """
+    pages, page = _count_pages(content), policy.page or 0
+    if page >= pages:
+        content.refuse(
+            f"{pages} page(s), and page {page} (counted from 0) was asked for", expected="a page that exists"
+        )
+    with content.foreign_code("reading the TIFF structure"):
+        tiff, ifd = _open(content, page)
+        _refuse_pyramid(content, tiff, pages)
+        if pages == 1 or policy.page is None:
+            _refuse_stack(content, tiff, pages)
+        colour, alpha = _meaning(content, ifd)
+        header = Header(
+            format="tiff",
+            width=int(ifd.imagewidth),
+            height=int(ifd.imagelength),
+            colour=colour,
+            channels=int(ifd.samplesperpixel),
+            bits=int(ifd.bitspersample),
+            lossy=int(ifd.compression) in _LOSSY,
+            floating=int(ifd.sampleformat) == _FLOAT,
+            inverted=int(ifd.photometric) == _WHITE_IS_ZERO,
+            alpha=alpha,
+            orientation=valid_orientation(ifd.tags.valueof(274)),
+            icc=_profile(content, ifd),
+            pages=pages,
+            page=page,
+        )
+        if header.width * header.height <= policy.max_pixels:
+            _check_segments(content, ifd, policy.max_pixels)
+        _require_codec(content, ifd)
+    return header
+
+
+def decode(content: Content, header: Header) -> Samples:
+    """Return the samples of the header's page, shape (h, w, c): unsigned integers or floating-point numbers."""
+    with content.foreign_code("decoding the TIFF data"):
+        _, ifd = _open(content, header.page)
+        values = np.asarray(ifd.asarray(maxworkers=1)).reshape(header.height, header.width, header.channels)
+        if header.floating:
+            return Samples(values, header.colour, header.alpha, peak=None, inverted=header.inverted)
+        values = values.astype(np.uint8) if values.dtype == np.bool_ else values
+        if header.colour == "palette":
+            return _look_up(content, ifd, header, values)
+        if int(ifd.photometric) == _ICCLAB:  # a* and b* are offset by 128 here, and signed in CIELAB
+            values = values ^ np.array([0, 128, 128], dtype=np.uint8)
+        peak = 2**header.bits - 1
+    return Samples(values, header.colour, header.alpha, peak=peak, inverted=header.inverted)
+
+
+def _open(content: Content, page: int) -> tuple[tifffile.TiffFile, tifffile.TiffPage]:
+    """Return the file and one page of it; neither its name nor other files it refers to play a part."""
+    content.file.seek(0)  # offsets count from where tifffile finds the file
+    tiff = tifffile.TiffFile(content.file, _multifile=False, is_ndpi=False)
+    ifd = tiff.pages[page]
+    if not isinstance(ifd, tifffile.TiffPage):
+        content.refuse("a TIFF page without tags of its own")
+    return tiff, ifd
+
+
+def _look_up(content: Content, ifd: tifffile.TiffPage, header: Header, values: UInt[np.ndarray, "h w c"]) -> Samples:
+    """Return 8-bit RGB by the colour map, whose 16-bit entries hold 8-bit colours in their high byte, as libtiff."""
+    colour_map = np.asarray(ifd.tags.valueof(320)).reshape(3, 2**header.bits)
+    colours = (colour_map >> 8).astype(np.uint8)[:, values[..., 0]].transpose(1, 2, 0)
+    if header.alpha != "none":
+        content.refuse("a palette image with an alpha channel")
+    return Samples(colours, "rgb", "none", peak=255)
+
+
+def _count_pages(content: Content) -> int:
+    """Return the number of pages by following their links; tifffile ends the list at a broken one without a word."""
+    head = content.read(0, 16)
+    order = "<" if head[:2] == b"II" else ">"
+    big = head[2:4] in (b"+\0", b"\0+")
+    counter, entry, link = ("Q", 20, "Q") if big else ("H", 12, "I")
+    width = struct.calcsize(f"<{link}")
+    place, seen = (8 if big else 4), set[int]()
+    while True:
+        raw = content.read(place, width)
+        if len(raw) < width:
+            content.truncated(f"the TIFF ends after {content.size} bytes, inside page {len(seen)}")
+        (start,) = struct.unpack(f"{order}{link}", raw)
+        if start == 0 and seen:
+            return len(seen)
+        raw = content.read(start, struct.calcsize(f"<{counter}"))
+        if start < 8 or start >= content.size or len(raw) < struct.calcsize(f"<{counter}"):
+            content.truncated(f"page {len(seen)} of the TIFF starts at byte {start} of {content.size}")
+        if start in seen or len(seen) >= PAGE_LIMIT:
+            content.damaged("a TIFF whose pages run in a circle or without end")
+        seen.add(start)
+        (tags,) = struct.unpack(f"{order}{counter}", raw)
+        place = start + struct.calcsize(f"<{counter}") + entry * tags
+
+
+def _refuse_pyramid(content: Content, tiff: tifffile.TiffFile, pages: int) -> None:
+    first = tiff.pages.first
+    levels = len(first.subifds or ())
+    if pages <= SMALL_STACK:
+        levels += sum(bool(getattr(tiff.pages[index], "is_reduced", False)) for index in range(1, pages))
+    vendors = [name for name in _VENDORS if pages > 1 and getattr(first, f"is_{name}", False)]
+    if levels or vendors:
+        maker = f" ({vendors[0].upper()})" if vendors else ""
+        content.refuse(
+            f"a whole-slide image or pyramid{maker}: {pages} page(s), {levels} reduced level(s), the first of "
+            f"{first.imagewidth} × {first.imagelength} px",
+            expected="one tile",
+            next_step="Cut it into tiles first.",
+        )
+
+
+def _refuse_stack(content: Content, tiff: tifffile.TiffFile, pages: int) -> None:
+    """Refuse several images in one file, whether they are pages or planes behind one page (ImageJ, MetaMorph)."""
+    first, described = tiff.pages.first, ""
+    with contextlib.suppress(*_SERIES_FAULTS):
+        series = tiff.series[0]
+        if pages == 1 and math.prod(series.shape) == math.prod(first.shape):
+            return
+        described = f" (axes {series.axes}, shape {' × '.join(map(str, series.shape))})"
+    if pages > 1:
+        content.refuse(f"{pages} pages{described}", next_step="Pass --decode page=0 (or another page).")
+    if described:
+        content.refuse(f"a stack of images{described}", next_step="Save one plane of it.")
+
+
+def _meaning(content: Content, ifd: tifffile.TiffPage) -> tuple[Colour, Alpha]:
+    """Return what the channels mean; anything a plain colour image does not have is refused with what was found."""
+    photometric, channels = int(ifd.photometric), int(ifd.samplesperpixel)
+    name = getattr(ifd.photometric, "name", str(photometric))
+    if photometric not in _PHOTOMETRIC or (photometric == _YCBCR and int(ifd.compression) not in _JPEG):
+        content.refuse(f"{name} colours with compression {_name(ifd.compression)}", next_step="Save it as RGB.")
+    colour, needed = _PHOTOMETRIC[photometric]
+    layout = f"{channels} channel(s) of {name}, axes {ifd.axes}, shape {' × '.join(map(str, ifd.shape))}"
+    if not needed <= channels <= needed + 1 or int(ifd.imagedepth) != 1:
+        content.refuse(layout, next_step="Save its three colour channels as RGB.")
+    if channels > 1 and int(ifd.planarconfig) != 1:
+        content.refuse(f"planes instead of pixels ({layout})", next_step="Save it with interleaved channels.")
+    form, bits = ifd.sampleformat, ifd.bitspersample
+    if not isinstance(bits, int) or ifd.dtype is None or int(form) not in (_UNSIGNED, _FLOAT):
+        content.refuse(f"samples of {bits} bits as {_name(form)}", next_step="Save it with 8 bits.")
+    limit = 8 if colour in ("palette", "lab") else 16
+    if int(form) == _UNSIGNED and bits > limit:
+        content.refuse(f"{colour} samples of {bits} bits", next_step="Save it with 8 bits.")
+    if channels == needed:
+        return colour, "none"
+    kinds: dict[int, Alpha] = {1: "premultiplied", 2: "straight"}
+    extra = [int(kind) for kind in ifd.extrasamples]
+    return colour, kinds.get(extra[0], "unknown") if len(extra) == 1 else "unknown"
+
+
+def _profile(content: Content, ifd: tifffile.TiffPage) -> bytes | None:
+    icc = ifd.tags.valueof(34675)
+    if not isinstance(icc, bytes):
+        return None
+    if len(icc) > METADATA_LIMIT:
+        content.refuse(f"a colour profile of {len(icc)} bytes", next_step="Save it again without metadata.")
+    return icc
+
+
+def _check_segments(content: Content, ifd: tifffile.TiffPage, max_pixels: int) -> None:
+    """Refuse strips or tiles that are missing, lie outside the file, stop early (JPEG) or exceed the image by far."""
+    height, width = int(ifd.imagelength), int(ifd.imagewidth)
+    if height < 1 or width < 1:
+        content.damaged(f"a TIFF of {width} × {height} pixels")
+    rows, columns = (int(ifd.tilelength), int(ifd.tilewidth)) if ifd.is_tiled else (int(ifd.rowsperstrip), width)
+    if rows < 1 or columns < 1:
+        content.damaged("strips or tiles of no size")
+    down, across = math.ceil(height / rows), math.ceil(width / columns)
+    if down * rows * across * columns > max(max_pixels, 2**26):
+        content.refuse(f"tiles of {columns} × {rows} pixels in an image of {width} × {height}")
+    offsets, counts = ifd.dataoffsets, ifd.databytecounts
+    if len(offsets) != down * across or len(counts) != down * across:
+        content.damaged(
+            f"{len(offsets)} strips or tiles with {len(counts)} lengths where the image needs {down * across}"
+        )
+    stored_rows = down * rows * across if ifd.is_tiled else height
+    needed = stored_rows * math.ceil(columns * int(ifd.samplesperpixel) * int(ifd.bitspersample) / 8)
+    if int(ifd.compression) == _UNCOMPRESSED and sum(counts) < needed:
+        content.truncated(f"strips or tiles of {sum(counts)} bytes in all where the image needs {needed}")
+    for index, (start, count) in enumerate(zip(offsets, counts, strict=True)):
+        if start < 8 or count < 1 or start + count > content.size:
+            content.truncated(f"strip or tile {index} at byte {start} of length {count} in a file of {content.size}")
+        if int(ifd.compression) in _JPEG and not content.read(start, count).rstrip(b"\0").endswith(b"\xff\xd9"):
+            content.truncated(f"strip or tile {index} lacks its JPEG end-of-image marker")
+
+
+def _require_codec(content: Content, ifd: tifffile.TiffPage) -> None:
+    for kind, value in (("compression", ifd.compression), ("predictor", ifd.predictor)):
+        if _is_available(kind, int(value)):
+            continue
+        if not isinstance(value, (tifffile.COMPRESSION, tifffile.PREDICTOR)):
+            content.damaged(f"a TIFF of unknown {kind} {value}")
+        raise MachineError(
+            where=content.where,
+            found=f"no codec on this machine for {kind} {_name(value)}",
+            next_step="Install a build of imagecodecs that has it, or save the file as PNG.",
+        )
+
+
+@functools.cache
+def _is_available(kind: str, code: int) -> bool:
+    """Whether there is a codec: one that this build lacks is found all the same, and fails when it is called."""
+    codecs = tifffile.TIFF.DECOMPRESSORS if kind == "compression" else tifffile.TIFF.UNPREDICTORS
+    try:
+        codecs[code](b"")
+    except (ImportError, KeyError):
+        return False
+    except Exception:  # whatever a codec says to no data, it is there
+        return True
+    return True
+
+
+def _name(value: object) -> str:
+    return str(getattr(value, "name", value))

@@ -1,0 +1,1 @@
+"""Judgements: values only, no words and no formats."""

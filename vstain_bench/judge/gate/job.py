@@ -1,0 +1,88 @@
+"""The job behind ``vstain-bench gate``: read both sides and judge them."""
+
+import re
+import shlex
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from vstain_bench.judge.gate.judge import Context, judge
+from vstain_bench.judge.gate.tolerances import NO_FILE, Names, Tolerances, read_tolerances
+from vstain_bench.metrics import METRICS, build
+from vstain_bench.present.gate.words import notes_of
+from vstain_bench.results.baseline import read_numbers
+from vstain_bench.results.table import Table
+from vstain_bench.results.verdict import Verdict, passes
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asks for.
+
+    Attributes:
+        run: Run folder, or its results.json.
+        baseline: File of accepted numbers, a results.json, or a run folder.
+        tolerances: TOML file; by default the noise of the computation is allowed.
+        name: What tells this gate from others; by default the run's name.
+    """
+
+    run: Path
+    baseline: Path
+    tolerances: Path | None = None
+    name: str | None = None
+
+
+def gate(request: Request) -> Verdict:
+    """Return what is found of every number of the run and the baseline.
+
+    Raises:
+        UsageError: the run, the baseline or the tolerances cannot be read.
+    """
+    run, before = read_numbers(request.run).table, read_numbers(request.baseline, "--baseline")
+    tolerances = tolerances_of(request, run, before.table)
+    findings = judge(Context(run, before.table, tolerances, _perfect))
+    return Verdict(
+        name=name_of(request),
+        passed=passes(findings),
+        run=request.run.as_posix(),
+        baseline=request.baseline.as_posix(),
+        reason=before.reason,
+        counts=dict(sorted(Counter(each.kind for each in findings).items())),
+        notes=notes_of(findings, accept=_command(request, plain=before.plain), reason=before.reason),
+        findings=findings,
+    )
+
+
+def tolerances_of(request: Request, *tables: Table) -> Tolerances:
+    """Return the tolerances that the request names, after proving that every name in them is one of the tables'."""
+    if request.tolerances is None:
+        return NO_FILE
+    tolerances = read_tolerances(request.tolerances)
+    rows = [row for table in tables for row in table.rows]
+    metrics = {row.metric for row in rows}
+    names = Names(
+        metrics=metrics,
+        models={row.model for row in rows},
+        labels={row.label for row in rows if row.label is not None},
+        registered=METRICS.names(),
+    )
+    tolerances.check_names(names, f"--tolerances {request.tolerances}")
+    return tolerances
+
+
+def _perfect(metric: str) -> float | None:
+    """Return the value of identical sides under a metric, or None where it is not registered here."""
+    return build(metric).perfect if metric in METRICS else None
+
+
+def name_of(request: Request) -> str:
+    """Return the name of the gate: letters, digits and ``_. -`` alone, so that it stands in every format as it is."""
+    folder = request.run if request.run.is_dir() else request.run.parent
+    name = request.name or folder.resolve().name
+    return re.sub(r"-{2,}", "-", re.sub(r"[^\w. -]", "-", name)).strip("- ") or "run"
+
+
+def _command(request: Request, *, plain: bool) -> str:
+    """Return the command that accepts the run; a run's own results are never replaced."""
+    baseline = "baseline.json" if plain else shlex.quote(str(request.baseline))
+    return f"vstain-bench gate {shlex.quote(str(request.run))} --baseline {baseline} --accept --reason '...'"

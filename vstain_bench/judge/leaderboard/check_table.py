@@ -1,0 +1,239 @@
+"""What a results table always fulfils: whole, finite, in range, with known definitions, and with sums that agree."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from vstain_bench.judge.leaderboard.problem import Problem
+from vstain_bench.metrics import METRICS, build
+from vstain_bench.results.comparable import parse_signature
+from vstain_bench.results.table import CONTROL_PREFIX, Row, Table
+from vstain_bench.types import Metric
+
+LONGEST_NAME = 120
+ROUNDING = 1e-6
+"""Share of its size by which a mean of means may miss the mean: sums of float64 are nearer by far."""
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_AGAIN = "Score again with 'vstain-bench run' and submit its results.json as written."
+_ENCODED = re.compile(r"^(?:fd|kd)_")
+"""Distances over an encoder of the user's own have its name behind that of the kind."""
+
+
+def check_table(table: Table) -> Iterator[Problem]:
+    """Yield every problem of a table that satisfies the schema."""
+    yield from _inputs(table)
+    yield from _names(table)
+    yield from _complete(table)
+    known: dict[str, Metric | None] = {}
+    for place, row in enumerate(table.rows):
+        if row.signature not in known:
+            found = list(_definition(row, f"rows.{place}"))
+            yield from found
+            known[row.signature] = None if found else _build(row.metric)
+        yield from _row(table, row, f"rows.{place} ({told(row)})", known[row.signature])
+    yield from _sums(table, known)
+
+
+def told(row: Row) -> str:
+    """Return which row it is."""
+    return f"{row.model}, {row.metric}" + (f", label {row.label}" if row.label is not None else "")
+
+
+def _inputs(table: Table) -> Iterator[Problem]:
+    inputs = table.inputs
+    if inputs.partial:
+        yield Problem(
+            where="inputs.partial", found="true: only the first tiles were scored", expected="a run of all tiles",
+            next_step="Give the run command again without --limit.",
+        )  # fmt: skip
+    if not _DIGEST.fullmatch(inputs.digest):
+        yield Problem(
+            where="inputs.digest", found=repr(inputs.digest), expected="64 hexadecimal digits", next_step=_AGAIN
+        )
+    counts = {
+        "inputs.tiles": (inputs.tiles, 1), "inputs.skipped": (inputs.skipped, 0),
+        "controls.tiles": (table.controls.tiles, 0),
+        **({"inputs.groups": (inputs.groups, 1)} if inputs.groups is not None else {}),
+        **{f"inputs.labels.{label}": (number, 1) for label, number in inputs.labels.items()},
+    }  # fmt: skip
+    for where, (number, least) in counts.items():
+        if number < least:
+            yield Problem(where=where, found=str(number), expected=f"{least} or more")
+    most = {"inputs.groups": inputs.groups or 0, "controls.tiles": table.controls.tiles}
+    most["inputs.labels"] = sum(inputs.labels.values())
+    for where, number in most.items():
+        if number > inputs.tiles:
+            yield Problem(
+                where=where, found=f"{number}", expected=f"at most the {inputs.tiles} tiles", next_step=_AGAIN
+            )
+
+
+def _names(table: Table) -> Iterator[Problem]:
+    for place, name in enumerate(table.models):
+        if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+            expected = f"a printable name of at most {LONGEST_NAME} letters"
+            yield Problem(where=f"models.{place}", found=repr(name[:80]), expected=expected)
+        if name.startswith(CONTROL_PREFIX):
+            expected = f"a name that does not begin with '{CONTROL_PREFIX}', which marks controls"
+            yield Problem(where=f"models.{place}", found=repr(name), expected=expected)
+    for name, number in Counter(table.models).items():
+        if number > 1:
+            yield Problem(where="models", found=f"'{name}' {number} times", expected="every model once")
+    if not table.models:
+        yield Problem(where="models", found="none", expected="at least one")
+
+
+def _complete(table: Table) -> Iterator[Problem]:
+    """Yield rows that are missing, doubled, or of nobody."""
+    keys = Counter((row.model, row.metric, row.label, row.condition) for row in table.rows)
+    for (model, metric, label, _), number in keys.items():
+        if number > 1:
+            where = f"rows ({model}, {metric}{f', label {label}' if label is not None else ''})"
+            yield Problem(where=where, found=f"{number} rows", expected="one")
+    names = [signature.partition("|")[0] for signature in table.protocol.signatures]
+    for model in table.models:
+        for name in names:
+            if (model, name, None, "clean") not in keys:
+                yield Problem(
+                    where=f"rows ({model}, {name})", found="none over all tiles", next_step=_AGAIN,
+                    expected="a row for each metric of the protocol, with a reason where it has no value",
+                )  # fmt: skip
+    for place, row in enumerate(table.rows):
+        where = f"rows.{place} ({told(row)})"
+        if not row.is_control and row.model not in table.models:
+            yield Problem(
+                where=where, found="a model that 'models' lacks", expected=f"one of {', '.join(table.models)}"
+            )
+        if row.signature not in table.protocol.signatures:
+            yield Problem(where=where, found=f"signature '{row.signature}'", expected="one of protocol.signatures")
+        if row.condition != "clean":
+            yield Problem(where=where, found=f"condition '{row.condition}'", expected="'clean'")
+
+
+def _definition(row: Row, where: str) -> Iterator[Problem]:
+    """Yield what of a signature is not known here."""
+    name = row.signature.partition("|")[0]
+    if name != row.metric:
+        yield Problem(where=where, found=f"signature of '{name}'", expected=f"one of '{row.metric}'", next_step=_AGAIN)
+        return
+    metric = _build(name)
+    if metric is None:
+        yield Problem(
+            where=where, found=f"metric '{name}', which is not known here", expected="a metric of 'list metrics'",
+            next_step="Pass --plugin FILE with its definition, or leave it out: vstain-bench run --metrics.",
+        )  # fmt: skip
+        return
+    given, own = parse_signature(row.signature), parse_signature(metric.signature)
+    for key in dict.fromkeys((*own, *given)):
+        if (key in own) != (key in given):
+            found = f"no parameter '{key}'" if key in own else f"parameter '{key}'"
+            yield Problem(where=f"{where}, {name}", found=found, expected=metric.signature, next_step=_AGAIN)
+    for key in ("cmp", "v"):
+        if key in given and given[key] != own[key]:
+            what = "version" if key == "v" else "sides"
+            found = f"{what} {given[key]}"
+            yield Problem(where=f"{where}, {name}", found=found, expected=f"{what} {own[key]}", next_step=_AGAIN)
+    if row.better != metric.better:
+        yield Problem(where=f"{where}, better", found=row.better, expected=f"{metric.better} for {name}")
+    if row.unit != metric.unit:
+        yield Problem(where=f"{where}, unit", found=f"'{row.unit}'", expected=f"'{metric.unit}' for {name}")
+
+
+def _build(name: str) -> Metric | None:
+    found = name if name in METRICS else name[:2] if _ENCODED.match(name) else ""
+    return build(found) if found in METRICS else None
+
+
+def _row(table: Table, row: Row, where: str, metric: Metric | None) -> Iterator[Problem]:
+    if (row.value is None) == (row.status == "ok"):
+        found = f"status '{row.status}' {'without' if row.value is None else 'with'} a value"
+        yield Problem(where=where, found=found, expected="a value where status is 'ok', and only there")
+    if row.status != "ok" and not row.reason:
+        yield Problem(where=where, found=f"status '{row.status}' without a reason", expected="why there is no value")
+    yield from _numbers(row, where, metric)
+    yield from _counts(table, row, where)
+    controls = {each.model for each in table.rows if each.is_control}
+    for name in row.unbeaten:
+        if name not in controls:
+            yield Problem(where=where, found=f"unbeaten '{name}'", expected="a control with rows in this table")
+
+
+def _numbers(row: Row, where: str, metric: Metric | None) -> Iterator[Problem]:
+    for name, number in (("sd", row.sd), ("standard_error", row.standard_error), ("infinite", row.infinite)):
+        if number is not None and number < 0:
+            yield Problem(where=f"{where}, {name}", found=f"{number}", expected="0 or more")
+    if (row.low is None) != (row.high is None):
+        yield Problem(where=where, found="one end of an interval", expected="both, or none")
+    low, high = row.low, row.high
+    if low is not None and high is not None and low > high:
+        yield Problem(
+            where=where, found=f"interval [{low:g}, {high:g}]", expected="the lower end first", next_step=_AGAIN
+        )
+    if metric is not None and row.value is not None:
+        least, most = metric.value_range
+        slack = ROUNDING * max(1.0, abs(row.value))
+        if not least - slack <= row.value <= most + slack:
+            yield Problem(
+                where=f"{where}, value", found=f"{row.value:g}", expected=f"a number from {least:g} to {most:g}",
+                next_step="Was it multiplied for printing? Submit the table as it was written.",
+            )  # fmt: skip
+    if row.icc is not None and row.icc > 1 + ROUNDING:  # of groups of one or two tiles it may lie below -1
+        yield Problem(where=f"{where}, icc", found=f"{row.icc:g}", expected="at most 1")
+    if row.effective_tiles is not None and not 0 < row.effective_tiles <= row.tiles * (1 + ROUNDING):
+        expected = f"more than 0 and at most the {row.tiles} tiles"
+        yield Problem(where=f"{where}, effective_tiles", found=f"{row.effective_tiles:g}", expected=expected)
+
+
+def _counts(table: Table, row: Row, where: str) -> Iterator[Problem]:
+    """Yield numbers of tiles and groups that the inputs cannot give."""
+    inputs = table.inputs
+    if row.label is not None and row.label not in inputs.labels:
+        yield Problem(
+            where=where, found=f"label '{row.label}'", expected=f"one of {', '.join(inputs.labels) or 'none'}"
+        )
+        return
+    most = inputs.tiles if row.label is None else inputs.labels[row.label]
+    if row.is_control:
+        most = min(most, table.controls.tiles)
+    number = row.tiles + row.infinite
+    if number > most or row.tiles < 0:
+        yield Problem(where=f"{where}, tiles", found=str(number), expected=f"at most {most}", next_step=_AGAIN)
+    elif row.status == "ok" and not row.is_control and number < most:
+        yield Problem(
+            where=f"{where}, tiles", found=f"{number} of {most}", next_step=_AGAIN,
+            expected=f"all {most}: a value over fewer is no value",
+        )  # fmt: skip
+    if row.groups is not None and not 0 <= row.groups <= min(inputs.groups or 0, number):
+        expected = f"at most {min(inputs.groups or 0, number)}"
+        yield Problem(where=f"{where}, groups", found=str(row.groups), expected=expected, next_step=_AGAIN)
+
+
+def _sums(table: Table, known: dict[str, Metric | None]) -> Iterator[Problem]:
+    """Yield means over all tiles that are not the mean of their labels' means, weighted by tiles."""
+    by_label: dict[tuple[str, str], list[Row]] = {}
+    for row in table.rows:
+        if row.label is not None:
+            by_label.setdefault((row.model, row.metric), []).append(row)
+    for place, row in enumerate(table.rows):
+        parts = by_label.get((row.model, row.metric), [])
+        metric = known.get(row.signature)
+        if (
+            row.label is not None
+            or row.value is None
+            or not _is_mean(metric)
+            or sum(p.tiles for p in parts) != row.tiles
+        ):
+            continue
+        if any(part.value is None for part in parts):
+            continue
+        total = math.fsum(part.tiles * part.value for part in parts if part.value is not None)
+        if abs(total / row.tiles - row.value) > ROUNDING * max(1.0, abs(row.value)):
+            yield Problem(
+                where=f"rows.{place} ({told(row)}), value", found=f"{row.value:.10g}",
+                expected=f"{total / row.tiles:.10g}, the mean of its labels weighted by tiles", next_step=_AGAIN,
+            )  # fmt: skip
+
+
+def _is_mean(metric: Metric | None) -> bool:
+    return metric is not None and metric.values is not None and metric.interval == "bootstrap"

@@ -1,0 +1,244 @@
+"""The job behind ``vstain-bench leaderboard``: runs by protocol, in sections that compare, ranked within them."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vstain_bench.base.registry import nearest
+from vstain_bench.errors import UsageError
+from vstain_bench.judge.evidence import title_models
+from vstain_bench.judge.leaderboard.board import Board, ControlRows, Entrant, Head, Leaderboard, Section
+from vstain_bench.judge.leaderboard.places import Contender, rank
+from vstain_bench.judge.leaderboard.published import read_published
+from vstain_bench.judge.leaderboard.sources import Source, obstacles_between, part, read_sources
+from vstain_bench.judge.leaderboard.trust import read_trust
+from vstain_bench.results.comparable import Obstacle, refuse_unequal
+from vstain_bench.results.folder import RunFolder
+from vstain_bench.results.table import Row
+
+Progress = Callable[[str, int, int], None]
+DEFAULT_TITLE = "Leaderboard"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asks for.
+
+    Attributes:
+        title: Of the page.
+        published: Data sets whose published tables are shown, or TOML files of them.
+        trust: A sweep whose figures stand beside the metrics.
+        metrics: The metrics to show; by default all. Runs that differ in others are then ranked together.
+        seed: Of resampling; by default each section's first run's.
+    """
+
+    title: str = DEFAULT_TITLE
+    published: tuple[str, ...] = ()
+    trust: Path | None = None
+    metrics: tuple[str, ...] = ()
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """A leaderboard, and the run folder of each run that has one: where a model's tiles and card lie."""
+
+    leaderboard: Leaderboard
+    folders: Mapping[str, RunFolder] = field(default_factory=dict)
+
+
+def make_leaderboard(paths: Sequence[Path], request: Request, progress: Progress | None = None) -> Made:
+    """Return the leaderboard of runs and published tables.
+
+    Args:
+        paths: Run folders, or results files alone; none where only published tables are shown.
+        request: What is asked for.
+        progress: Called with phase, done and total.
+
+    Raises:
+        UsageError: there is nothing to show, or a name is unknown.
+        InputError: a run is a trial over its first tiles (``--limit``).
+    """
+    if not paths and not request.published:
+        raise UsageError(
+            where="leaderboard",
+            found="neither a run nor published tables",
+            expected="RUN... or --published her2match",
+        )
+    published = tuple(read_published(name) for name in dict.fromkeys(request.published))
+    trust = read_trust(request.trust) if request.trust is not None else None
+    given = read_sources(paths)
+    _require_whole(given)
+    _require_known(given, request.metrics)
+    sources = [_chosen(source, request.metrics) for source in given]
+    boards = []
+    for protocol in dict.fromkeys(source.table.protocol.name for source in sources):
+        own = [source for source in sources if source.table.protocol.name == protocol]
+        boards.append(Board(protocol=protocol, sections=tuple(_sections(own, sources, request, progress))))
+    return Made(
+        Leaderboard(title=request.title, boards=tuple(boards), published=published, trust=trust),
+        {source.name: source.folder for source in sources if source.folder is not None},
+    )
+
+
+def _chosen(source: Source, metrics: Sequence[str]) -> Source:
+    """Return the run with the metrics asked for alone, over clean tiles."""
+    rows = [row for row in source.table.rows if row.condition == "clean" and (not metrics or row.metric in metrics)]
+    return Source(source.name, source.table.model_copy(update={"rows": tuple(rows)}), source.folder, source.evidence)
+
+
+def _require_whole(sources: Iterable[Source]) -> None:
+    partial = [
+        Obstacle("partial", None, f"only the first tiles were scored in {source.name} (--limit): that is no result")
+        for source in sources
+        if source.table.inputs.partial
+    ]
+    refuse_unequal(partial, "leaderboard", "Give the run command again without --limit.")
+
+
+def _require_known(sources: Sequence[Source], metrics: Sequence[str]) -> None:
+    known = list(dict.fromkeys(row.metric for source in sources for row in source.table.rows))
+    for name in metrics:
+        if name not in known:
+            raise UsageError(
+                where=f"--metrics {name}", found="no run has this metric", expected="metrics that a run has",
+                next_step=nearest(name, known),
+            )  # fmt: skip
+
+
+def _sections(
+    own: Sequence[Source], everyone: Sequence[Source], request: Request, progress: Progress | None
+) -> Iterable[Section]:
+    """Yield the sections of one protocol: the larger ones first."""
+    sets = sorted(part(own), key=lambda members: -sum(len(member.table.models) for member in members))
+    titles = title_models({source.name: source.table.models for source in everyone})
+    for number, members in enumerate(sets):
+        apart = [obstacle.text for earlier in sets[:number] for obstacle in _why(earlier, members)]
+        yield _section(members, titles, tuple(dict.fromkeys(apart)), request, progress)
+
+
+def _why(earlier: Sequence[Source], members: Sequence[Source]) -> tuple[Obstacle, ...]:
+    """Return the first reasons that are found between runs of two sections."""
+    between = (obstacles_between(one, other) for one in earlier for other in members)
+    return next((found for found in between if found), ())
+
+
+def _section(
+    members: Sequence[Source],
+    titles: Mapping[tuple[str, str], str],
+    apart: tuple[str, ...],
+    request: Request,
+    progress: Progress | None,
+) -> Section:
+    first, metrics, entrants = members[0].table, _metrics(members), _entrants(members, titles)
+    seed = first.controls.seed if request.seed is None else request.seed
+    by_name = {source.name: source for source in members}
+    heads, places = [], {entrant.title: dict(entrant.places) for entrant in entrants}
+    for number, row in enumerate(metrics, start=1):
+        contenders = [
+            Contender(entrant.title, by_name[entrant.run], found)
+            for entrant in entrants
+            if (found := entrant.find(row.metric)) is not None
+        ]
+        ranking = rank(contenders, seed)
+        for title, place in ranking.places.items():
+            places[title][row.metric] = place
+        heads.append(
+            Head(
+                metric=row.metric, signature=row.signature, unit=row.unit, better=row.better,
+                perfect=_perfect(row, members), unranked=ranking.unranked, notes=ranking.notes,
+            )
+        )  # fmt: skip
+        if progress:
+            progress(f"ranking on {first.protocol.name}", number, len(metrics))
+    leading = _leading(members, heads, entrants)
+    placed = [entrant.model_copy(update={"places": places[entrant.title]}) for entrant in entrants]
+    return Section(
+        runs=tuple(by_name),
+        inputs=first.inputs,
+        leading=leading.metric if leading else "",
+        warnings=tuple(dict.fromkeys(warning for source in members for warning in source.table.warnings)),
+        heads=tuple(heads),
+        entrants=tuple(sorted(placed, key=lambda entrant: _order(entrant, leading))),
+        controls=tuple(_controls(members)),
+        apart=apart,
+    )
+
+
+def _entrants(members: Sequence[Source], titles: Mapping[tuple[str, str], str]) -> list[Entrant]:
+    """Return all models of a section."""
+    return [
+        Entrant(
+            title=titles[source.name, model],
+            run=source.name,
+            model=model,
+            rows=tuple(row for row in source.table.rows if row.model == model),
+        )
+        for source in members
+        for model in source.table.models
+    ]
+
+
+def _metrics(members: Sequence[Source]) -> list[Row]:
+    """Return the first row of each metric: in the order of the first run, then what others have beside."""
+    first: dict[str, Row] = {}
+    for source in members:
+        for row in source.table.metrics():
+            first.setdefault(row.metric, row)
+    return list(first.values())
+
+
+def _perfect(row: Row, members: Sequence[Source]) -> float | None:
+    for source in members:
+        if source.evidence is not None:
+            made = source.evidence.definition(row.signature)
+            return None if isinstance(made, str) else made.perfect
+    return None
+
+
+def _leading(members: Sequence[Source], heads: Sequence[Head], entrants: Sequence[Entrant]) -> Head | None:
+    """Return the metric that orders the rows: a primary one that ranks, else the first that does, else one with values.
+
+    None where not even numbers can be ordered.
+    """
+    primary = next((source.evidence.primary for source in members if source.evidence is not None), ())
+    ordered = sorted(heads, key=lambda head: (bool(head.unranked), head.metric not in primary))
+    for head in ordered:
+        valued = any((row := entrant.find(head.metric)) is not None and row.value is not None for entrant in entrants)
+        if not head.unranked or (valued and head.better != "target"):
+            return head
+    return None
+
+
+def _order(entrant: Entrant, leading: Head | None) -> tuple[float, float, float]:
+    """Return place, rank and value; models without one stand last."""
+    place = entrant.places.get(leading.metric) if leading else None
+    row = entrant.find(leading.metric) if leading else None
+    value = math.inf
+    if leading and row is not None and row.value is not None:
+        value = -row.value if leading.better == "higher" else row.value
+    return (place.place, place.rank, value) if place is not None else (math.inf, math.inf, value)
+
+
+def _controls(members: Sequence[Source]) -> Iterable[ControlRows]:
+    """Yield the control rows of each subset of tiles on which they were scored, each control once."""
+    subsets: dict[tuple[int, int], list[Source]] = {}
+    for source in members:
+        subsets.setdefault((source.table.controls.tiles, source.table.controls.seed), []).append(source)
+    for sources in subsets.values():
+        rows: dict[tuple[str, str, str | None], Row] = {}
+        for source in sources:
+            for row in source.table.rows:
+                if row.is_control:
+                    rows.setdefault((row.model, row.metric, row.label), row)
+        names = dict.fromkeys(row.model for row in rows.values())
+        entrants = tuple(
+            Entrant(
+                title=name, run=sources[0].name, model=name,
+                rows=tuple(row for row in rows.values() if row.model == name),
+            )
+            for name in names
+        )  # fmt: skip
+        if entrants:
+            yield ControlRows(controls=sources[0].table.controls, entrants=entrants)

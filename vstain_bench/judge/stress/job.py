@@ -1,0 +1,266 @@
+"""The job behind ``vstain-bench stress``: sweep real tiles, judge every metric, leave a folder behind."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import get_args
+
+import pandas as pd
+import torch
+
+from vstain_bench import __version__
+from vstain_bench.base.config import RunConfig
+from vstain_bench.base.files import publish_text, replacing
+from vstain_bench.base.randomness import seed_of
+from vstain_bench.errors import InputError, UsageError
+from vstain_bench.judge.perturbations import PERTURBATIONS
+from vstain_bench.judge.stress.curves import response_curve
+from vstain_bench.judge.stress.findings import Curve, Findings, PerturbedSide, Sample, Sweep, Verdict, estimate
+from vstain_bench.judge.stress.folder import StressFolder
+from vstain_bench.judge.stress.processes import Sweeping, choose_processes, observe_in, protocol_of
+from vstain_bench.judge.stress.samples import choose_sample, write_samples
+from vstain_bench.judge.stress.sweep import REAL, Condition, make_conditions, read_answers
+from vstain_bench.judge.stress.verdict import Answers, judge, sort_answers
+from vstain_bench.measure.controls import choose_partners
+from vstain_bench.measure.journal import Journal
+from vstain_bench.measure.observe import observe
+from vstain_bench.measure.selection import Selection, select
+from vstain_bench.networks.weights import WeightsStore, use_store
+from vstain_bench.present.pages.stress import render_stress
+from vstain_bench.tiles.inputs import Inputs, read_inputs, require_complete
+from vstain_bench.types import Metric
+
+DISPLACEMENTS = (2.0, 4.0)
+"""In µm: what a good registration of consecutive sections leaves, and what an ordinary one does."""
+BATCH_SIZE = 1
+"""One tile at a time: whether a perturbation can be done is said of each tile."""
+
+
+def run_stress(
+    config: RunConfig,
+    out: Path,
+    *,
+    perturbations: Sequence[str] | None = None,
+    seeds: int = 1,
+    side: PerturbedSide = "generated",
+    models: bool = False,
+    processes: int | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Findings:
+    """Perturb every real tile in every way, observe it with every metric, and judge the metrics.
+
+    The same call continues a sweep that was stopped.
+
+    Args:
+        config: Where the tiles (and models) lie, their pixel size, and the metrics.
+        out: Folder of the sweep, see `StressFolder`.
+        perturbations: Their names; all when None.
+        seeds: Most seeds of each.
+        side: Which side is perturbed, see `plan_sweep`.
+        models: Whether the models of the configuration are displaced as well.
+        processes: How many observe tiles; as many as there are cores, where the sweep is worth it, when None.
+        progress: Called with phase, done and total.
+
+    Raises:
+        InputError: the tiles cannot be used, or their pixel size is not known.
+        UsageError: a name is unknown, the H&E is to be perturbed and there is none, or the folder holds another sweep.
+    """
+    folder = StressFolder(out)
+    conditions = make_conditions(perturbations, seeds)
+    protocol = protocol_of(config)
+    store = WeightsStore(config.weights_dir, offline=config.offline)
+    with use_store(store), folder.claimed(), _one_thread_each():
+        inputs = read_inputs(config, models=models)
+        require_complete(inputs, config.on_error)
+        _require_pixel_size(inputs)
+        if side == "source" and not inputs.has_source:
+            raise UsageError(where="--perturb source", found="no H&E tiles were given", next_step="Pass --source DIR.")
+        smallest = min(inputs.audit.tiles, key=lambda tile: min(inputs.audit.sizes[tile.id]))
+        selection = select(
+            protocol,
+            has_source=inputs.has_source,
+            smallest_side=min(inputs.audit.sizes[smallest.id]),
+            smallest_tile=smallest.id,
+            store=store,
+        )
+        answers = _sweep(config, folder, inputs, selection, conditions, side, processes, progress)
+        sample = _show(folder, answers, inputs, conditions, config.seed)
+        findings = _find(answers, inputs, selection, conditions, config.seed, side, sample)
+        with replacing(folder.answers) as temporary:
+            answers.to_parquet(temporary, index=False)
+        publish_text(folder.findings, findings.to_json())
+        publish_text(folder.report, render_stress(folder))
+    return findings
+
+
+def choose_side(name: str) -> PerturbedSide:
+    """Return the side of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for side in get_args(PerturbedSide):
+        if side == name:
+            return side  # type: ignore[no-any-return]
+    raise UsageError(
+        where=f"--perturb {name}", found="no side of that name", expected=f"one of {', '.join(get_args(PerturbedSide))}"
+    )
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let every tile be observed by one thread: tiles are many, and a value does not depend on the machine's cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _sweep(
+    config: RunConfig,
+    folder: StressFolder,
+    inputs: Inputs,
+    selection: Selection,
+    conditions: Sequence[Condition],
+    side: PerturbedSide,
+    processes: int | None,
+    progress: Callable[[str, int, int], None] | None,
+) -> pd.DataFrame:
+    tiles = inputs.audit.tiles
+    sweeping = Sweeping(
+        config=config,
+        tiles=tuple(tiles),
+        sizes=dict(inputs.audit.sizes),
+        metrics=tuple(metric.name for metric in selection.computable),
+        conditions=tuple(conditions),
+        side=side,
+        models=inputs.models,
+        policy=inputs.policy,
+    )
+    plan = sweeping.plan()
+    with Journal(folder.journal) as journal:
+        journal.claim(_settings(inputs, selection, conditions, config.seed, side))
+        number = choose_processes(processes, len(tiles) - len(journal.done()), len(plan.names))
+        observe(
+            plan,
+            journal,
+            policy=inputs.policy,
+            device=torch.device("cpu"),
+            batch_size=BATCH_SIZE,
+            workers=config.workers,
+            skip_faults=config.on_error == "skip",
+            apart=observe_in(sweeping, number) if number > 1 else None,
+            progress=(lambda done, of: progress("stressing tiles", done, of)) if progress else None,
+        )
+        return read_answers(journal, selection.computable, conditions, {tile.id: tile for tile in tiles}, inputs.models)
+
+
+def _require_pixel_size(inputs: Inputs) -> None:
+    unknown = [tile.id for tile in inputs.audit.tiles if tile.mpp is None]
+    if unknown:
+        raise InputError(
+            where=f"tile '{unknown[0]}'",
+            found=f"its pixel size is not known ({len(unknown)} of {len(inputs.audit.tiles)} tiles)",
+            expected="micrometres per pixel: displacements and defects are made in µm",
+            next_step="Pass --mpp.",
+        )
+
+
+def _settings(
+    inputs: Inputs, selection: Selection, conditions: Sequence[Condition], seed: int, side: PerturbedSide
+) -> dict[str, object]:
+    listing = hashlib.sha256()
+    for tile in inputs.audit.tiles:
+        files = [tile.real, *(tile.generated[model] for model in inputs.models)]
+        paths = "\0".join(str(file.path.resolve()) for file in files)
+        listing.update(f"{tile.id}\0{tile.group}\0{tile.mpp}\0{paths}\n".encode())
+    return {
+        "version": __version__,
+        "job": "stress",
+        "tiles": f"{len(inputs.audit.tiles)} tiles, listing {listing.hexdigest()[:12]}",
+        "metrics": [metric.signature for metric in selection.metrics],
+        "unavailable": sorted(selection.gaps),
+        "conditions": [condition.name for condition in conditions],
+        "perturbed": side,
+        "models": list(inputs.models),
+        "decode": str(inputs.policy),
+        "seed": seed,
+    }
+
+
+def _find(
+    answers: pd.DataFrame,
+    inputs: Inputs,
+    selection: Selection,
+    conditions: Sequence[Condition],
+    seed: int,
+    side: PerturbedSide,
+    sample: Sample | None,
+) -> Findings:
+    metrics = [metric for metric in selection.computable if metric.values is not None]
+    sorted_out = {metric.name: sort_answers(answers, metric.name) for metric in metrics}
+    verdicts = [judge(sorted_out[metric.name], metric, displacements=DISPLACEMENTS, seed=seed) for metric in metrics]
+    names = sorted({condition.perturbation for condition in conditions})
+    groups = {tile.group for tile in inputs.audit.tiles}
+    sets = {metric.name: "it has no value for a single tile" for metric in selection.computable if not metric.values}
+    return Findings(
+        tiles=len(inputs.audit.tiles),
+        groups=None if None in groups else len(groups),
+        mpp=tuple(sorted({tile.mpp for tile in inputs.audit.tiles if tile.mpp is not None})),
+        seed=seed,
+        perturbed=side,
+        models=inputs.models,
+        conditions=len(conditions),
+        unavailable={name: gap.reason for name, gap in selection.gaps.items()} | sets,
+        perturbations=tuple(_describe(name, conditions) for name in names),
+        sample=sample,
+        verdicts=tuple(sorted(verdicts, key=_rank)),
+        curves=tuple(curve for metric in metrics for curve in _curves(sorted_out[metric.name], metric, seed)),
+    )
+
+
+def _describe(name: str, conditions: Sequence[Condition]) -> Sweep:
+    perturbation = PERTURBATIONS[name]
+    return Sweep(
+        name=name,
+        summary=perturbation.summary,
+        family=perturbation.family,
+        kind=perturbation.kind,
+        unit=perturbation.unit,
+        levels=perturbation.levels,
+        seeds=len({condition.seed for condition in conditions if condition.perturbation == name}),
+    )
+
+
+def _rank(verdict: Verdict) -> tuple[float, str]:
+    first = verdict.rate(DISPLACEMENTS[0])
+    return (-first.value if first and first.value is not None else 1.0, verdict.metric)
+
+
+def _curves(answers: Answers, metric: Metric, seed: int) -> Iterator[Curve]:
+    for name, found in answers.responses.items():
+        points = response_curve(found, seed_of("curve", seed, metric.name, name))
+        yield Curve(
+            metric=metric.name,
+            perturbation=name,
+            severities=tuple(point.severity for point in points),
+            values=tuple(estimate(point.value, point.interval) for point in points),
+            tiles=len(found.tiles),
+        )
+
+
+def _show(
+    folder: StressFolder, answers: pd.DataFrame, inputs: Inputs, conditions: Sequence[Condition], seed: int
+) -> Sample | None:
+    """Write the sample pictures and return which tile they show."""
+    real = answers[answers["model"] == REAL]
+    if real.empty:
+        return None
+    chosen = choose_sample(real, seed)
+    partner = choose_partners(inputs.audit.tiles, dict(inputs.audit.sizes), seed).get(chosen)
+    tile = next(tile for tile in inputs.audit.tiles if tile.id == chosen)
+    names = sorted({condition.perturbation for condition in conditions})
+    return write_samples(folder, tile, partner, names, inputs.policy)

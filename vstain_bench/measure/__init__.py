@@ -1,0 +1,1 @@
+"""The pass: inputs to rows, rows to a table."""

@@ -1,0 +1,1 @@
+"""What a model is, and the jobs that train it and run it."""

@@ -1,0 +1,231 @@
+"""The job: from the options to a folder with a trained generator and its card; the same call continues it."""
+
+import json
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from vstain_bench.base.config import settings_to_toml
+from vstain_bench.base.files import publish_text
+from vstain_bench.base.provenance import command, machine, versions
+from vstain_bench.base.registry import load_plugins
+from vstain_bench.errors import UsageError
+from vstain_bench.models.contract import Models, Recipe
+from vstain_bench.models.training.card import complete, identify
+from vstain_bench.models.training.config import TrainConfig
+from vstain_bench.models.training.drawing import Drawing
+from vstain_bench.models.training.engine import Engine, idle_parameters, lay_out, networks_of, start_engine
+from vstain_bench.models.training.feed import Feed, Portion
+from vstain_bench.models.training.folder import TrainingFolder
+from vstain_bench.models.training.history import Epoch, choose
+from vstain_bench.models.training.keeper import Keeper
+from vstain_bench.models.training.listener import Listener, Pace
+from vstain_bench.models.training.loop import Task, run_epochs
+from vstain_bench.models.training.recipes import matched, settle_recipe
+from vstain_bench.models.training.records import Records
+from vstain_bench.models.training.sets import Sets, read_sets, require_sizes
+from vstain_bench.models.training.state import Position, load_state
+from vstain_bench.models.training.validation import Validation, plan_validation
+from vstain_bench.networks.weights import WeightsStore, use_store
+from vstain_bench.types import Metric
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished training.
+
+    Attributes:
+        folder: What it left.
+        history: Its epochs; the first is the untrained generator.
+        chosen: The one whose weights are kept as the best.
+        metrics: What was measured.
+        main: Whether this process is the one that writes and talks.
+    """
+
+    folder: TrainingFolder
+    history: tuple[Epoch, ...]
+    chosen: Epoch
+    metrics: tuple[Metric, ...]
+    main: bool
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What was asked for, settled: the recipe that is trained, the tiles, what is measured on them."""
+
+    recipe: Recipe
+    sets: Sets
+    validation: Validation
+
+
+def default_out(config: TrainConfig) -> Path:
+    """Return ``runs/train-RECIPE``, where a training goes without --out."""
+    return Path("runs") / f"train-{config.recipe}"
+
+
+def settle(config: TrainConfig, listener: Listener, store: WeightsStore) -> Settled:
+    """Return what will be trained, after every check that needs no network.
+
+    Raises:
+        UsageError: An option or setting that does not exist, or contradicts another.
+        InputError: Tiles that cannot be paired, or are too small, or of a patient on both sides.
+        MachineError: Weights of the metric that chooses are missing.
+    """
+    load_plugins(config.tiles.plugin)
+    recipe = settle_recipe(config)
+    sets = read_sets(config, listener.phase)
+    require_sizes(sets, recipe, config.recipe)
+    recipe = matched(config, recipe, len(sets.train.tiles))
+    return Settled(recipe, sets, plan_validation(config, sets.validation, store))
+
+
+def train(config: TrainConfig, out: Path | None = None, listener: Listener | None = None) -> Outcome:
+    """Train a recipe and leave a folder behind; the same call continues a training that was stopped.
+
+    Raises:
+        UsageError: The configuration is wrong, or the folder holds another training.
+        InputError: The tiles cannot be trained on.
+        MachineError: The folder cannot be used, or weights are missing.
+        CheckFailed: The loss is not finite or explodes; the last good state is kept.
+    """
+    listener = listener or Listener()
+    store = WeightsStore(config.tiles.weights_dir, offline=config.tiles.offline)
+    engine = start_engine(config)
+    if config.channels_last is None:
+        config = config.model_copy(update={"channels_last": engine.device.type == "cuda"})
+    if not engine.main:
+        listener = Listener()
+    with use_store(store):
+        try:
+            settled = settle(config, listener, store)
+            models = settled.recipe.build(device=engine.device, seed=config.tiles.seed)
+            identity = identify(
+                config,
+                settled.recipe,
+                settled.sets,
+                settled.validation,
+                origin=models.origin,
+                processes=engine.processes,
+            )
+            folder = TrainingFolder(out or default_out(config))
+            if not engine.main:
+                engine.wait()
+                return _run(config, settled, identity, engine, models, folder, listener)
+            with folder.claimed():
+                _begin(folder, identity, settled, listener)
+                engine.wait()
+                return _run(config, settled, identity, engine, models, folder, listener)
+        finally:
+            engine.end()
+
+
+def _begin(folder: TrainingFolder, identity: dict[str, object], settled: Settled, listener: Listener) -> None:
+    """Say what will be trained, and make the folder that of this training."""
+    folder.require_same(identity)
+    sets, recipe = settled.sets, settled.recipe
+    listener.told(f"{recipe.summary}; {recipe.total_epochs} epochs")
+    listener.told(f"Weights: {identity['origin']}")
+    listener.told(f"{len(sets.train.tiles)} pairs to train on; {len(sets.validation.tiles)} to validate: {sets.origin}")
+    for note in sets.notes:
+        listener.told(f"Note: {note}")
+    for name, gap in settled.validation.selection.gaps.items():
+        listener.told(f"No value for {name}: {gap.reason}")
+    if not folder.card.is_file():
+        folder.write_card(complete(identity, (), settled.validation, best=None, finished=False))
+        publish_text(folder.recipe, settings_to_toml(recipe))
+
+
+def _run(
+    config: TrainConfig,
+    settled: Settled,
+    identity: dict[str, object],
+    engine: Engine,
+    models: Models,
+    folder: TrainingFolder,
+    listener: Listener,
+) -> Outcome:
+    recipe, seed = settled.recipe, config.tiles.seed
+    models = lay_out(models, channels_last=bool(config.channels_last))
+    optimisers = recipe.optimisers(models)
+    keeper = Keeper(recipe, networks_of(models)["generator"], config.ema, engine.device)
+    feed = Feed(
+        settled.sets.train,
+        Drawing(recipe, len(settled.sets.train.tiles), seed),
+        portion=Portion(engine.rank, engine.processes, config.accumulate),
+        device=engine.device,
+        workers=config.tiles.workers,
+        memory=config.cache_mb * 10**6,
+        channels_last=bool(config.channels_last),
+    )
+    task = Task(
+        config=config,
+        recipe=recipe,
+        identity=identity,
+        engine=engine,
+        folder=folder,
+        models=engine.wrap(
+            models, compiled=config.compile, idle=idle_parameters(recipe) if engine.processes > 1 else ()
+        ),
+        optimisers=optimisers,
+        keeper=keeper,
+        feed=feed,
+        validation=settled.validation,
+        listener=listener,
+        pace=Pace(recipe.batch_size),
+    )
+    position = _resume(task)
+    if position.epoch > recipe.total_epochs:
+        listener.told("The training is finished already.")
+    elif engine.main:
+        with Records(folder.log, folder.tensorboard, logged=position.logged, steps=position.steps) as records:
+            began = time.time()
+            run_epochs(replace(task, records=records), position)
+            _write_facts(folder, engine, began)
+    else:
+        run_epochs(task, position)
+    chosen = choose(settled.validation.choice, position.history)
+    if chosen is None:
+        name = settled.validation.choice.name
+        reason = next((epoch.reasons[name] for epoch in reversed(position.history) if name in epoch.reasons), "")
+        raise UsageError(
+            where=f"--select {name}",
+            found=f"it had no value in any epoch: {reason}",
+            next_step=f"{folder.last.name} is kept in {folder.path}. Choose by another metric, with another --out.",
+        )
+    return Outcome(folder, tuple(position.history), chosen, settled.validation.selection.computable, engine.main)
+
+
+def _resume(task: Task) -> Position:
+    """Return the position of the state in the folder, or that of a beginning."""
+    if not task.folder.state.is_file():
+        return Position()
+    position, threads = load_state(task.folder.state, task.trained(), task.engine)
+    if task.engine.device.type == "cpu" and threads != torch.get_num_threads():
+        task.listener.told(
+            f"Note: {threads} threads before, {torch.get_num_threads()} now; weights may differ in their last bits "
+            "from those of an uninterrupted training"
+        )
+    if position.epoch <= task.recipe.total_epochs:
+        task.listener.told(
+            f"Continuing in epoch {position.epoch} of {task.recipe.total_epochs}, after {position.steps} steps"
+        )
+    return position
+
+
+def _write_facts(folder: TrainingFolder, engine: Engine, began: float) -> None:
+    """Add this sitting to run.json: the only file with times and the machine."""
+    kept = json.loads(folder.facts.read_text(encoding="utf-8")) if folder.facts.is_file() else {"sittings": []}
+    kept["sittings"].append(
+        {
+            "command": command(),
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
+            "seconds": round(time.time() - began, 2),
+            "device": str(engine.device),
+            "processes": engine.processes,
+            "machine": machine(),
+            "versions": versions(),
+        }
+    )
+    publish_text(folder.facts, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")

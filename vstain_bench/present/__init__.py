@@ -1,0 +1,1 @@
+"""Values become tables, pages and sentences."""

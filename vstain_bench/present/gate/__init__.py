@@ -1,0 +1,1 @@
+"""How the verdict of a gate is shown."""

@@ -1,0 +1,44 @@
+"""A verdict as workflow commands: GitHub shows them as annotations of the run and the pull request.
+
+Grammar: ``::error title=TITLE::MESSAGE`` with ``%``, line ends and, in properties, ``:`` and ``,`` as percent codes
+(actions/toolkit, packages/core/src/command.ts). GitHub shows ten of each level per step, and drops the rest in silence.
+"""
+
+from collections.abc import Iterator
+
+from vstain_bench.images.headers import printable
+from vstain_bench.present.gate.outputs.definition import OUTPUTS, Output
+from vstain_bench.present.gate.words import TITLES, fold, headline
+from vstain_bench.results.verdict import Verdict
+
+MOST = 10
+"""Annotations of one level that GitHub shows per step."""
+_DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_PROPERTY = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
+
+
+def command(level: str, title: str, message: str) -> str:
+    """Return one workflow command; whatever title and message hold is shown as text."""
+    shown = printable(title).translate(_PROPERTY)
+    return f"::{level} title={shown}::{printable(message).translate(_DATA)}"
+
+
+def render(verdict: Verdict) -> str:
+    """Return an error per failing finding (those of one cause together), and the outcome; at most ten of each level."""
+    errors = list(_errors(verdict))
+    if len(errors) > MOST:
+        rest = len(errors) - MOST + 1
+        errors[MOST - 1 :] = [("more", f"{rest} more findings: see the job's summary or the JUnit output.")]
+    lines = [command("error", f"gate {verdict.name}: {title}", text) for title, text in errors]
+    lines.append(command("notice", f"gate {verdict.name}", " ".join([headline(verdict), *verdict.notes])))
+    return "\n".join(lines) + "\n"
+
+
+def _errors(verdict: Verdict) -> Iterator[tuple[str, str]]:
+    yield from ((TITLES[each.kind], each.text) for each in verdict.of("worse"))
+    yield from ((TITLES[each.kind], each.text) for each in fold(verdict.of("missing", "incomparable", "undefined")))
+    if not verdict.passed and not verdict.failing:
+        yield "nothing compared", headline(verdict)
+
+
+OUTPUTS.register("github")(Output("github", "annotations of a GitHub workflow", render))

@@ -1,0 +1,154 @@
+"""What a leaderboard says in sentences, the same in every format."""
+
+from collections.abc import Iterator, Sequence
+
+from vstain_bench.judge.leaderboard.board import Board, Leaderboard, Section
+from vstain_bench.judge.leaderboard.published import Published, PublishedTable
+from vstain_bench.judge.leaderboard.trust import Trust
+from vstain_bench.present.leaderboard.grid import Grid
+from vstain_bench.present.numbers import MARK, counted
+from vstain_bench.stats.significance import least_groups
+
+MOST_NAMED = 4
+
+
+def listed(names: Sequence[str], noun: str) -> str:
+    """Return ``a, b and c``, or the first few and how many more."""
+    if len(names) > MOST_NAMED:
+        return f"{', '.join(names[: MOST_NAMED - 1])} and {len(names) - MOST_NAMED + 1} more {noun}"
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else f"no {noun}"
+
+
+def headline(section: Section) -> str:
+    """Return who stands first on the metric that orders the rows, or why nobody does."""
+    head = section.head(section.leading)
+    if head is None:
+        return "No number of these runs can be ordered."
+    first = [
+        each.title for each in section.entrants if head.metric in each.places and each.places[head.metric].place == 1
+    ]
+    if not first:
+        return f"Ordered by {head.metric} without ranks: {head.unranked}."
+    if len(first) == 1:
+        return f"{first[0]} alone has the first place on {head.metric}."
+    unit = "tiles" if section.inputs.groups is None else counted(section.inputs.groups, "group")
+    return f"On {head.metric} {listed(first, 'models')} share the first place: these {unit} do not tell them apart."
+
+
+def section_title(board: Board, section: Section) -> str:
+    """Return how many models stand here, and over what."""
+    groups = "groups not known" if section.inputs.groups is None else counted(section.inputs.groups, "group")
+    models, runs = counted(len(section.entrants), "model"), counted(len(section.runs), "run")
+    return f"{board.protocol}: {models} of {runs} on {counted(section.inputs.tiles, 'tile')}, {groups}"
+
+
+def section_notes(section: Section, grid: Grid) -> Iterator[str]:
+    """Yield what a reader of the numbers must know, one sentence each; why it stands apart comes first."""
+    if section.apart:
+        yield f"Not ranked with the models above: {'; '.join(section.apart)}."
+    yield from section.warnings
+    if any(line.entrant and line.entrant.places for block in grid.blocks for line in block.lines):
+        yield (
+            "Value ± SD over tiles; place (95 % interval of the rank over draws of patients). A place is one more than "
+            "the models that are better and told apart; = marks a place that is shared because nothing tells apart."
+        )
+        yield from _powerless(section)
+    valued = {row.metric for entrant in section.entrants for row in entrant.rows if row.value is not None}
+    unranked: dict[str, list[str]] = {}
+    for head in section.heads:
+        if head.unranked and head.metric in valued:
+            unranked.setdefault(head.unranked, []).append(head.metric)
+    for reason, metrics in unranked.items():
+        yield f"Not ranked on {listed(metrics, 'metrics')}: {reason}."
+    left_out: dict[str, list[str]] = {}
+    for head in section.heads:
+        for note in head.notes:
+            left_out.setdefault(note, []).append(head.metric)
+    for note, metrics in left_out.items():
+        yield f"No rank on {listed(metrics, 'metrics')}: {note}."
+    yield from _cell_notes(section, grid)
+
+
+def _powerless(section: Section) -> Iterator[str]:
+    """Yield that these patients could never tell so many models apart, where that is so."""
+    ranked = max((place.of for entrant in section.entrants for place in entrant.places.values()), default=0)
+    groups, needed = section.inputs.groups, least_groups(ranked * (ranked - 1) // 2)
+    if groups is not None and groups < needed:
+        yield (
+            f"{counted(groups, 'group')} can never tell {ranked} models apart by values of tiles: that takes {needed} "
+            "groups at least, so places are shared whatever the numbers."
+        )
+
+
+def _cell_notes(section: Section, grid: Grid) -> Iterator[str]:
+    if any(cell.marked for block in grid.blocks for line in block.lines for cell in line.cells):
+        yield f"{MARK} no better than a control on the control's tiles."
+    gaps: dict[str, dict[str, None]] = {}
+    for entrant in section.entrants:
+        for row in entrant.rows:
+            if row.reason and row.label is None:
+                gaps.setdefault(f"{row.status}: {row.reason}".rstrip("."), {})[row.metric] = None
+    for reason, metrics in gaps.items():
+        yield f"{listed(list(metrics), 'metrics')} {reason}."
+    if any(block.kind == "published" for block in grid.blocks):
+        yield "Published rows hold the printed digits in our units, over other tiles: never ranked or tested against."
+
+
+def trust_note(trust: Trust) -> str:
+    """Return what the rows of trust figures are."""
+    groups = "groups not known" if trust.groups is None else counted(trust.groups, "group")
+    return (
+        "right tile first: how often the real tile, displaced so far, outranks a wrong one in place "
+        f"(stress, {counted(trust.tiles, 'tile')}, {groups}); 0.5 is chance."
+    )
+
+
+def table_title(table: PublishedTable) -> str:
+    """Return the number and caption of a published table."""
+    return f"{table.number}. {table.caption}"
+
+
+def table_facts(published: Published, table: PublishedTable) -> str:
+    """Return whose table it is, where it stands, and over which tiles."""
+    source = published.source_of(table)
+    tiles = counted(table.tiles, "tile" if table.kind == "metrics" else "image") if table.tiles else "n not known"
+    hand = "read first-hand" if source.first_hand else "second-hand"
+    return f"{source.short}, {table.place}; {table.dataset} {table.split}, {tiles}; {hand}"
+
+
+def table_doubts(published: Published, table: PublishedTable) -> list[str]:
+    """Return the doubts about one table, as a whole and by cell."""
+    titles = {column.key: column.title for column in published.columns_of(table)}
+    cells: dict[str, list[str]] = {}
+    for row in table.row:
+        for key, doubt in row.doubts.items():
+            cells.setdefault(doubt, []).append(f"{row.model} {titles[key]}")
+    return [*table.doubts, *(f"{', '.join(named)}: {doubt}." for doubt, named in cells.items())]
+
+
+def column_notes(published: Published) -> list[str]:
+    """Return what each column of a data set's tables means, and what about it is not certain."""
+    notes = []
+    for column in published.column:
+        tables = [table.number for table in published.table if column.key in table.columns]
+        if not tables:
+            continue
+        metric = f" Our metric: {column.metric}." if column.metric else ""
+        unit = f" Printed in {column.unit.removeprefix('×')}." if column.unit else ""
+        spread = f" ± is {column.spread}." if column.spread != "none" else ""
+        told = " ".join(
+            [f"{column.title} ({'; '.join(tables)}): {column.meaning}.{metric}{unit}{spread}", *column.doubts]
+        )
+        notes.append(told)
+    return notes
+
+
+def source_notes(published: Published) -> list[str]:
+    """Return each source of a data set with how it was read."""
+    return [f"{source.short}: {source.citation}. How it was read: {source.read}." for source in published.source]
+
+
+def not_ranked_note(leaderboard: Leaderboard) -> str:
+    """Return what published tables are beside measured ones."""
+    measured = " Measured rows stand apart, above." if leaderboard.boards else ""
+    return f"Published numbers, as printed: never ranked or tested against.{measured}"

@@ -1,0 +1,30 @@
+"""The JSON Schemas of the files that other programs read; they ship beside the code that writes them."""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel
+
+from vstain_bench.base.registry import nearest
+from vstain_bench.errors import UsageError
+from vstain_bench.judge.stress.findings import Findings
+from vstain_bench.results.table import Table
+
+SCHEMAS: Mapping[str, type[BaseModel]] = {"results": Table, "stress": Findings}
+"""The content of each file by its name, without the ``.json``."""
+
+
+def read_schema(name: str) -> dict[str, object]:
+    """Return the JSON Schema of a file.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name not in SCHEMAS:
+        raise UsageError(
+            where=f"schema {name}",
+            found="no such schema",
+            expected=f"one of {', '.join(SCHEMAS)}",
+            next_step=nearest(name, list(SCHEMAS)),
+        )
+    made = SCHEMAS[name].model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"vstain-bench {name}", **made}

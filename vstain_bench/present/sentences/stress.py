@@ -1,0 +1,140 @@
+"""What the figures of a sweep say, in words: every sentence follows from them by a stated rule.
+
+A metric *forgives* a displacement when a right tile that far away outranks aligned wrong ones in at least 95 % of
+pairs; it is *misled* when that happens in less than half. It is *blind* to a defect whose largest severity costs it no
+more than 5 % of the way from clean to floor, or that makes it better.
+"""
+
+from vstain_bench.judge.stress.findings import Equivalent, Estimate, Findings, Verdict
+
+FORGIVES, MISLED = 0.95, 0.5
+BLIND = 0.05
+ERASED = ("dab_loss", 100.0)
+DISPLACEMENT = "translation"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Return a number with so many significant digits, below 0.01 as that, or a dash."""
+    if value is None:
+        return "–"
+    if 0 < value < 0.01:
+        return "< 0.01"
+    text = f"{value:.{digits}g}"
+    return f"{value:.0f}" if "e" in text and abs(value) >= 1 else text
+
+
+def percent(value: float | None) -> str:
+    """Return a share in percent, or a dash."""
+    return "–" if value is None else f"{100 * value:.0f} %"
+
+
+def interval(found: Estimate, form: str = "number") -> str:
+    """Return the 95 % interval of an estimate, an open end as >, or an empty text."""
+    if found.low is None:
+        return ""
+    if form == "percent":
+        return f"{100 * found.low:.0f}–{percent(found.high)}"
+    return f"{number(found.low)}–{number(found.high)}" if found.high is not None else f"from {number(found.low)}"
+
+
+def spoken(name: str) -> str:
+    """Return the name of a perturbation as it is said: DAB and JPEG are written as such."""
+    return " ".join({"dab": "DAB", "jpeg": "JPEG"}.get(word, word) for word in name.split("_"))
+
+
+def defect_title(name: str, severity: float, unit: str) -> str:
+    """Return a defect and how much of it."""
+    said = spoken(name)
+    return f"{said}, quality {100 - severity:g}" if unit == "100 - quality" else f"{said} {severity:g} {unit}"
+
+
+def told_equivalent(metric: str, found: Equivalent) -> str:
+    """Return what one defect costs, as a displacement."""
+    title = defect_title(found.perturbation, found.severity, found.unit)
+    if found.shift_um.value is None:
+        return f"{title} costs {metric} more than any displacement up to {found.largest_um:g} µm"
+    if found.shift_um.value == 0:
+        return f"{title} costs {metric} nothing"
+    ends = interval(found.shift_um)
+    shift = f"{number(found.shift_um.value)} µm{f' ({ends})' if ends else ''}"
+    return f"a displacement of {shift} costs {metric} as much as {title}"
+
+
+def told_erased(verdict: Verdict) -> str:
+    """Return the field's plainest question: what is a stain worth to this metric?"""
+    found = verdict.equivalent(*ERASED)
+    if found is None:
+        return ""
+    name = verdict.metric
+    if found.shift_um.value is None:
+        return f"Erasing all DAB costs {name} more than any displacement up to {found.largest_um:g} µm."
+    if found.shift_um.value == 0:
+        return f"Erasing all DAB costs {name} nothing."
+    return f"A displacement of {number(found.shift_um.value)} µm costs {name} as much as erasing all DAB."
+
+
+def cost(findings: Findings, verdict: Verdict, perturbation: str) -> float | None:
+    """Return what the largest severity costs, as a share of the way from clean to floor; None where undefined."""
+    curve = next((c for c in findings.curves if (c.metric, c.perturbation) == (verdict.metric, perturbation)), None)
+    if curve is None or verdict.clean is None or verdict.floor is None or verdict.clean == verdict.floor:
+        return None
+    last = curve.values[-1].value
+    clean = curve.values[0].value
+    return None if last is None or clean is None else (last - clean) / (verdict.floor - verdict.clean)
+
+
+def blind_to(findings: Findings, verdict: Verdict) -> list[str]:
+    """Return the defects that cost the metric next to nothing, by name."""
+    defects = [each.name for each in findings.perturbations if each.kind == "defect"]
+    costs = {name: cost(findings, verdict, name) for name in defects}
+    return [name for name, share in costs.items() if share is not None and share <= BLIND]
+
+
+def use_for(findings: Findings, verdict: Verdict) -> str:
+    """Return what the figures allow, in one or two sentences."""
+    told = []
+    for displacement in findings.displacements:
+        rate = verdict.rate(displacement)
+        if rate is None or rate.value is None:
+            continue
+        if rate.value >= FORGIVES:
+            word = "forgives"
+        elif rate.value < MISLED:
+            word = "is misled by"
+        else:
+            word = "partly forgives"
+        told.append((word, displacement, rate.value))
+    if not told:
+        return "What it forgives was not measured."
+    words = {word for word, _, _ in told}
+    shares = " and ".join(f"{percent(rate)} at {displacement:g} µm" for _, displacement, rate in told)
+    if words == {"forgives"}:
+        advice, only = "Use it on tiles that are not aligned", ""
+    elif words == {"is misled by"}:
+        advice, only = "Do not use it to rank models on tiles that are not aligned", "only "
+    else:
+        advice, only = "Use it with care on tiles that are not aligned", ""
+    return f"{advice}: a right stain elsewhere outranks wrong ones in {only}{shares} of pairs."
+
+
+def headline(findings: Findings) -> str:
+    """Return what a pathologist should take home."""
+    first = findings.displacements[0] if findings.displacements else 0.0
+    rates = {verdict.metric: verdict.rate(first) for verdict in findings.verdicts}
+    known = {metric: rate.value for metric, rate in rates.items() if rate is not None and rate.value is not None}
+    if not known:
+        return (
+            "Nothing here says whether a metric forgives a displaced stain and notices a wrong one: sweep translation "
+            "and the defects as well."
+        )
+    good = [metric for metric, rate in known.items() if rate >= FORGIVES]
+    bad = [metric for metric, rate in known.items() if rate < MISLED]
+    able = _listed(good) if good else "No metric here"
+    told = f"{able} can tell a right stain that lies {first:g} µm off from a wrong one in place."
+    if bad:
+        told += f" {_listed(bad)} {'prefers' if len(bad) == 1 else 'prefer'} the wrong one more often than not."
+    return told
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,1 @@
+"""From light to stain: optical density, slides, nuclei, registration."""

@@ -1,0 +1,189 @@
+"""The input audit: what can be wrong with folders of tiles before a single metric is computed."""
+
+import hashlib
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vstain_bench.errors import DecodeError
+from vstain_bench.images.reader import DecodePolicy, ImageInfo, inspect_image, printable, read_image
+from vstain_bench.tiles.pairing import Paired, Problem
+from vstain_bench.types import ImageFile, Tile
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What the headers (and, when deep, every pixel) of all files say.
+
+    Attributes:
+        tiles: Tiles that can be scored, in the order of their ids.
+        sizes: Width and height of each of them in px.
+        problems: Why the others cannot.
+        warnings: What a reader of the table must know: copies, mode collapse, leaking splits, lossy or mixed formats.
+        notes: What was assumed or left aside.
+    """
+
+    tiles: tuple[Tile, ...]
+    sizes: dict[str, tuple[int, int]]
+    problems: tuple[Problem, ...]
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    def limited(self, number: int) -> "Audit":
+        """Return the audit of the first ``number`` tiles."""
+        return replace(self, tiles=self.tiles[:number])
+
+
+def _sides(tile: Tile) -> dict[str, ImageFile]:
+    source = {"source": tile.source} if tile.source else {}
+    return {**source, "real": tile.real, **tile.generated}
+
+
+def _inspect(path: Path, policy: DecodePolicy, deep: bool) -> ImageInfo | DecodeError:
+    try:
+        return read_image(ImageFile(path), policy).info if deep else inspect_image(path, policy)
+    except DecodeError as fault:
+        return fault
+
+
+def _size(file: ImageFile, info: ImageInfo) -> tuple[int, int]:
+    return (info.width if file.half == "whole" else info.width // 2), info.height
+
+
+def _tile_problems(tile: Tile, infos: dict[Path, ImageInfo | DecodeError]) -> list[Problem]:
+    sides = _sides(tile)
+    problems = []
+    sizes: dict[str, tuple[int, int]] = {}
+    profiles: dict[str, str | None] = {}
+    for side, file in sides.items():
+        info = infos[file.path]
+        if isinstance(info, DecodeError):
+            problems.append(Problem(tile.id, "decode", str(info)))
+            continue
+        if file.half != "whole" and info.width % 2:
+            problems.append(Problem(tile.id, "size", f"{file.path}: its width {info.width} px has no two halves"))
+        sizes[side] = _size(file, info)
+        profiles[side] = info.icc
+    if len(set(sizes.values())) > 1:
+        told = ", ".join(f"{side} {width}×{height}" for side, (width, height) in sizes.items())
+        hint = ""
+        if "real" in sizes and any(sizes["real"] == (2 * width, height) for width, height in sizes.values()):
+            hint = " (real is twice as wide: --layout side-by-side?)"
+        problems.append(Problem(tile.id, "size", f"tile '{printable(tile.id)}' differs in size: {told} px{hint}"))
+    if len(set(profiles.values())) > 1:
+        told = ", ".join(f"{side} {profile or 'sRGB'}" for side, profile in profiles.items())
+        problems.append(Problem(tile.id, "colour", f"tile '{printable(tile.id)}' differs in ICC profile: {told}"))
+    return problems
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _copies(tiles: Sequence[Tile], infos: dict[Path, ImageInfo | DecodeError], models: Sequence[str]) -> list[str]:
+    """Return warnings on generated files that equal their real file, or each other, byte for byte."""
+
+    def size_of(path: Path) -> int:
+        info = infos[path]
+        return info.bytes if isinstance(info, ImageInfo) else -1
+
+    warnings = []
+    for model in models:
+        pairs = [(tile.generated[model].path, tile.real.path) for tile in tiles if tile.real.half == "whole"]
+        same = [one for one, other in pairs if size_of(one) == size_of(other) >= 0 and _digest(one) == _digest(other)]
+        if same:
+            warnings.append(
+                f"{model}: {len(same)} of {len(tiles)} generated tiles are byte-identical to their real tile "
+                f"(first: {printable(same[0].name)})"
+            )
+        outputs = [tile.generated[model].path for tile in tiles]
+        if len(outputs) > 1 and len({size_of(path) for path in outputs}) < len(outputs):
+            by_size: dict[int, list[Path]] = defaultdict(list)
+            for path in outputs:
+                by_size[size_of(path)].append(path)
+            repeated = Counter(_digest(path) for paths in by_size.values() if len(paths) > 1 for path in paths)
+            most = max(repeated.values(), default=1)
+            if most == len(outputs):
+                warnings.append(f"{model}: all {most} generated tiles are the same file (mode collapse)")
+            elif most > 1:
+                warnings.append(f"{model}: one generated tile occurs {most} times")
+    return warnings
+
+
+def _formats(tiles: Sequence[Tile], infos: dict[Path, ImageInfo | DecodeError]) -> tuple[list[str], list[str]]:
+    by_side: dict[str, Counter[str]] = defaultdict(Counter)
+    notes: Counter[str] = Counter()
+    lossy: Counter[str] = Counter()
+    for tile in tiles:
+        for side, file in _sides(tile).items():
+            info = infos[file.path]
+            if isinstance(info, ImageInfo):
+                by_side[side][info.format] += 1
+                lossy[side] += info.lossy
+                notes.update(f"{side}: {note}" for note in info.notes)
+    warnings = [
+        f"{side}: mixed formats ({', '.join(f'{count} {name}' for name, count in sorted(formats.items()))})"
+        for side, formats in by_side.items()
+        if len(formats) > 1
+    ]
+    warnings += [
+        f"{side}: {count} of {len(tiles)} tiles are stored lossy, which moves SSIM, PSNR and FID by itself"
+        for side, count in lossy.items()
+        if count and side != "source"
+    ]
+    return warnings, [f"{note} ({count} ×)" for note, count in sorted(notes.items())]
+
+
+def _leaks(tiles: Sequence[Tile]) -> list[str]:
+    splits: dict[str, set[str]] = defaultdict(set)
+    for tile in tiles:
+        if tile.group and tile.split:
+            splits[tile.group].add(tile.split)
+    leaking = sorted(group for group, names in splits.items() if len(names) > 1)
+    if not leaking:
+        return []
+    return [f"{len(leaking)} of {len(splits)} groups lie in several splits (first: {printable(leaking[0])})"]
+
+
+def audit(
+    paired: Paired,
+    policy: DecodePolicy,
+    *,
+    deep: bool = False,
+    workers: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> Audit:
+    """Read the header of every file (every pixel when ``deep``) and return what is wrong or worth knowing.
+
+    Memory is a few hundred bytes per file.
+    """
+    paths = list(dict.fromkeys(file.path for tile in paired.tiles for file in _sides(tile).values()))
+    infos: dict[Path, ImageInfo | DecodeError] = {}
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        for number, (path, info) in enumerate(
+            zip(paths, pool.map(lambda path: _inspect(path, policy, deep), paths), strict=True), start=1
+        ):
+            infos[path] = info
+            if progress:
+                progress(number, len(paths))
+    problems = [problem for tile in paired.tiles for problem in _tile_problems(tile, infos)]
+    refused = {problem.tile for problem in problems}
+    tiles = tuple(tile for tile in paired.tiles if tile.id not in refused)
+    sizes = {}
+    for tile in tiles:
+        info = infos[tile.real.path]
+        if isinstance(info, ImageInfo):
+            sizes[tile.id] = _size(tile.real, info)
+    formats, notes = _formats(tiles, infos)
+    same_folder = [
+        f"{model}: generated and real are the same file for tile '{printable(tile.id)}'"
+        for tile in tiles[:1]
+        for model, file in tile.generated.items()
+        if os.path.realpath(file.path) == os.path.realpath(tile.real.path) and file.half == tile.real.half
+    ]
+    warnings = [*paired.warnings, *same_folder, *_copies(tiles, infos, paired.models), *formats, *_leaks(tiles)]
+    return Audit(tiles, sizes, (*paired.problems, *problems), tuple(warnings), (*paired.notes, *notes))
