@@ -16,8 +16,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from tests.gate.cases import CASES, HOSTILE, MINE, Case, accepted, add, put, rename, row
 from tests.gate.test_cases import by_name, write
+from vstain_bench.base.text import printable
 from vstain_bench.cli.main import call
-from vstain_bench.images.headers import printable
 from vstain_bench.judge.gate.job import Request, gate
 from vstain_bench.present.gate.outputs import OUTPUTS
 from vstain_bench.present.gate.outputs.markdown import marker

@@ -25,8 +25,9 @@ from tests.images.image_files import (
     set_tag,
     tiff,
 )
+from vstain_bench.base.text import printable
 from vstain_bench.errors import DecodeError, MachineError, VstainError
-from vstain_bench.images.reader import DecodePolicy, inspect_image, printable, read_image
+from vstain_bench.images.reader import DecodePolicy, inspect_image, read_image
 from vstain_bench.types import ImageFile
 
 RAMP16 = np.arange(72, dtype=np.uint16).reshape(4, 6, 3) * 900

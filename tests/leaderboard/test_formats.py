@@ -8,8 +8,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tests.leaderboard.simulated import HOSTILE, Simulated, write_run
+from vstain_bench.base.text import printable
 from vstain_bench.cli.main import call
-from vstain_bench.images.headers import printable
 from vstain_bench.judge.leaderboard.board import Leaderboard
 from vstain_bench.judge.leaderboard.job import Request, make_leaderboard
 from vstain_bench.judge.leaderboard.trust import read_trust

@@ -14,7 +14,7 @@ from tests.browser import Visit
 from tests.leaderboard.simulated import HOSTILE, TWENTY, Simulated, write_many, write_run
 from tests.present.run_folders import write_run as write_pictured_run
 from tests.present.run_folders import write_tiles
-from vstain_bench.images.headers import printable
+from vstain_bench.base.text import printable
 from vstain_bench.judge.leaderboard.card import find_cards, read_card
 from vstain_bench.judge.leaderboard.job import Request, make_leaderboard
 from vstain_bench.present.leaderboard.site import page_names, publish

@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests.browser import Visit
 from tests.present.run_folders import CONTROL, PER_TILE, replace_facts, write_run, write_tiles
-from vstain_bench.images.headers import printable
+from vstain_bench.base.text import printable
 from vstain_bench.images.reader import encode_png
 from vstain_bench.present.figures.distributions import MOST_TILES, Axis, spread_dots
 from vstain_bench.present.figures.panel import choose_scale_bar, parse_image_file, pick

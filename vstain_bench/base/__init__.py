@@ -1,1 +1,1 @@
-"""What every other room stands on: names, configuration, files, seeds, devices."""
+"""What every other room stands on: names, configuration, files, seeds, devices, printable text."""

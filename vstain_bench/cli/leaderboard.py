@@ -98,8 +98,8 @@ def check(
     Exit 1 with every problem of every file: where, what was found, what is expected, what to do.
     """
     from vstain_bench.base.registry import load_plugins
+    from vstain_bench.base.text import printable
     from vstain_bench.cli.output import print_json
-    from vstain_bench.images.headers import printable
     from vstain_bench.judge.leaderboard.check import check_file
 
     load_plugins(tuple(plugin or ()))

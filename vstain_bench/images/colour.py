@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Shaped
 from PIL import Image, ImageCms
 
-from vstain_bench.images.headers import Alpha, Colour, Content, Header, printable
+from vstain_bench.base.text import printable
+from vstain_bench.images.headers import Alpha, Colour, Content, Header
 from vstain_bench.images.policy import DecodePolicy
 from vstain_bench.types import Pixels
 

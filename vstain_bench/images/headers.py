@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, NoReturn
 
+from vstain_bench.base.text import printable
 from vstain_bench.errors import DecodeError, VstainError
 from vstain_bench.images.policy import DecodePolicy
 
@@ -38,22 +39,6 @@ _FOREIGN = (
     (0, b"\x89HDF", "an HDF5 file"),
     (0, b"\x00\x05\x16\x07", "an AppleDouble file (what macOS keeps beside a file)"),
 )
-
-
-def printable(text: object) -> str:
-    r"""Return a path or message in one printable line: controls, direction marks and stray bytes as ``\x1b``.
-
-    Markup is left as it is: what must be escaped differs between a terminal, HTML and Markdown.
-    """
-    told = str(text)
-    return told if told.isprintable() else "".join(each if each.isprintable() else _escape(each) for each in told)
-
-
-def _escape(letter: str) -> str:
-    code = ord(letter)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as os.fsdecode keeps it
-        code -= 0xDC00
-    return letter.encode("unicode_escape").decode() if code > 0xFF else f"\\x{code:02x}"
 
 
 @dataclass(frozen=True)

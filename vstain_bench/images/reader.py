@@ -23,10 +23,11 @@ from PIL import Image
 from PIL import ImageFile as PillowFile
 
 from vstain_bench.base.files import replacing
+from vstain_bench.base.text import printable
 from vstain_bench.errors import DecodeError, InputError, MachineError
 from vstain_bench.images import jpeg, png, tiff
 from vstain_bench.images.colour import Samples, profile_differs, profile_digest, profile_name, to_rgb
-from vstain_bench.images.headers import METADATA_LIMIT, Content, Header, check, explain_unknown, printable
+from vstain_bench.images.headers import METADATA_LIMIT, Content, Header, check, explain_unknown
 from vstain_bench.images.policy import DecodePolicy
 from vstain_bench.types import ImageFile, Pixels
 
@@ -37,7 +38,6 @@ __all__ = [
     "encode_codes",
     "encode_png",
     "inspect_image",
-    "printable",
     "read_image",
 ]
 

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from vstain_bench.base.text import printable
 from vstain_bench.errors import DecodeError
-from vstain_bench.images.reader import DecodePolicy, ImageInfo, inspect_image, printable, read_image
+from vstain_bench.images.reader import DecodePolicy, ImageInfo, inspect_image, read_image
 from vstain_bench.tiles.pairing import Paired, Problem
 from vstain_bench.types import ImageFile, Tile
 

@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from vstain_bench.base.text import printable
 from vstain_bench.errors import InputError, UsageError
-from vstain_bench.images.headers import printable
 from vstain_bench.tiles.layouts.definition import Files, Gathered, Layout, Name
 from vstain_bench.tiles.tags import TagRule, recognise
 from vstain_bench.types import ImageFile, Tile

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vstain_bench.base.registry import nearest
+from vstain_bench.base.text import printable
 from vstain_bench.errors import InputError, UsageError
-from vstain_bench.images.headers import printable
 
 IMAGE_EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})

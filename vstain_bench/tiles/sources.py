@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path, PurePosixPath
 
+from vstain_bench.base.text import printable
 from vstain_bench.errors import DecodeError, UsageError
-from vstain_bench.images.reader import DecodePolicy, ImageInfo, inspect_image, printable
+from vstain_bench.images.reader import DecodePolicy, ImageInfo, inspect_image
 from vstain_bench.tiles.layouts import LAYOUTS, Gathered, Request
 from vstain_bench.tiles.layouts.definition import files_of
 from vstain_bench.tiles.pairing import Problem

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from vstain_bench.images.headers import printable
+from vstain_bench.base.text import printable
 from vstain_bench.present.compare.drawing import MOST_CHARTS
 from vstain_bench.present.compare.words import title
 from vstain_bench.present.figures.plotting import INK, MUTED, encode, styled

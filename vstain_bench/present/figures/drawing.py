@@ -4,7 +4,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vstain_bench.images.headers import printable
+from vstain_bench.base.text import printable
 from vstain_bench.present.figures.panel import choose_scale_bar
 from vstain_bench.present.figures.plotting import INK, MM_PER_INCH, MUTED, RULE
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from vstain_bench.base.files import publish_text, replacing
 from vstain_bench.base.registry import nearest
+from vstain_bench.base.text import printable
 from vstain_bench.errors import InputError, MachineError, UsageError
-from vstain_bench.images.headers import printable
 from vstain_bench.judge.evidence import name_runs, title_models
 from vstain_bench.present.figures import plotting
 from vstain_bench.present.figures.choice import Chosen, Pairs, choose_tiles, named_tiles

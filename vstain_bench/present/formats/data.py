@@ -3,7 +3,7 @@
 import csv
 import io
 
-from vstain_bench.images.headers import printable
+from vstain_bench.base.text import printable
 from vstain_bench.present.formats.definition import REPORTS, Report
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import Row

@@ -1,6 +1,6 @@
 """LaTeX as papers print it: booktabs, mean ± SD, best bold, second underlined, arrows for direction."""
 
-from vstain_bench.images.headers import printable
+from vstain_bench.base.text import printable
 from vstain_bench.present.formats.definition import REPORTS, Report
 from vstain_bench.present.numbers import Cell, Column, columns, footnotes, model_title
 from vstain_bench.results.folder import RunFolder

@@ -1,6 +1,6 @@
 """Markdown as GitHub shows it: best bold, second underlined, arrows for direction."""
 
-from vstain_bench.images.headers import printable
+from vstain_bench.base.text import printable
 from vstain_bench.present.formats.definition import REPORTS, Report
 from vstain_bench.present.numbers import MARK, Cell, columns, footnotes, model_title
 from vstain_bench.present.sentences.stain import stain_notes

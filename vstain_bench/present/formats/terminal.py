@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from vstain_bench.images.headers import printable
+from vstain_bench.base.text import printable
 from vstain_bench.present.formats.definition import REPORTS, Report
 from vstain_bench.present.numbers import MARK, Cell, Column, columns, footnotes, model_title
 from vstain_bench.present.sentences.stain import stain_notes

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from vstain_bench.images.headers import printable
+from vstain_bench.base.text import printable
 from vstain_bench.judge.leaderboard.board import Leaderboard, Section
 from vstain_bench.judge.leaderboard.published import Published, PublishedTable
 from vstain_bench.present.leaderboard.grid import Block, Cell, Grid, make_grid

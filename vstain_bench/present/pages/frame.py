@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from markupsafe import Markup
 
-from vstain_bench.images.headers import printable
+from vstain_bench.base.text import printable
 
 REPORTS_PACKAGE = "vstain_bench.present.pages"
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from vstain_bench.images.headers import printable
+from vstain_bench.base.text import printable
 from vstain_bench.present.numbers import columns
 from vstain_bench.results.table import Table
 

@@ -6,7 +6,7 @@ Grammar: ``::error title=TITLE::MESSAGE`` with ``%``, line ends and, in properti
 
 from collections.abc import Iterator
 
-from vstain_bench.images.headers import printable
+from vstain_bench.base.text import printable
 from vstain_bench.present.gate.outputs.definition import OUTPUTS, Output
 from vstain_bench.present.gate.words import TITLES, fold, headline
 from vstain_bench.results.verdict import Verdict

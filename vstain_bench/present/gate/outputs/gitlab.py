@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 
-from vstain_bench.images.headers import printable
+from vstain_bench.base.text import printable
 from vstain_bench.present.gate.outputs.definition import OUTPUTS, Output
 from vstain_bench.present.gate.words import fold
 from vstain_bench.results.verdict import KINDS, Finding, Verdict

@@ -2,7 +2,7 @@
 
 from xml.etree import ElementTree
 
-from vstain_bench.images.headers import printable
+from vstain_bench.base.text import printable
 from vstain_bench.present.gate.outputs.definition import OUTPUTS, Output
 from vstain_bench.present.gate.words import place
 from vstain_bench.results.verdict import KINDS, Verdict

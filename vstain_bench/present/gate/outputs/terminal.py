@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from vstain_bench.images.headers import printable
+from vstain_bench.base.text import printable
 from vstain_bench.present.gate.outputs.definition import OUTPUTS, Output
 from vstain_bench.present.gate.words import TITLES, fold, headline, told_moved
 from vstain_bench.present.numbers import ARROWS, model_title
