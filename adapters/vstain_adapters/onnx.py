@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from vstain_adapters.shared.exported import exported, refuses
+from vstain_bench.base.extras import extra
 from vstain_bench.errors import MachineError
 from vstain_bench.models.contract import ADAPTERS, Adapter, Card, Loading, Model
 from vstain_bench.types import Images
@@ -44,26 +45,14 @@ class Door:
     batch: int | None
 
 
-def _require_runtime() -> None:
-    try:
-        import onnxruntime  # noqa: F401  # whether it is there
-    except ImportError as fault:
-        raise MachineError(
-            where="predict onnx",
-            found=f"onnxruntime is not installed ({fault})",
-            expected="the extra 'onnx' of vstain-bench",
-            next_step="pip install 'vstain-bench[onnx]' (onnxruntime, MIT; onnxruntime-gpu for CUDA).",
-        ) from fault
-
-
 def open_session(path: Path, device: torch.device) -> "onnxruntime.InferenceSession":
     """Return a session for the file, on the CPU or on the GPU that was asked for.
 
     Raises:
         MachineError: onnxruntime is missing, has no CUDA, or cannot read the file.
     """
-    _require_runtime()
-    import onnxruntime
+    with extra("onnx", "predict onnx"):
+        import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()

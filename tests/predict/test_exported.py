@@ -1,8 +1,5 @@
 """TorchScript and ONNX files: no code, the same numbers as plain arithmetic, and errors that say what is wrong."""
 
-import builtins
-import importlib
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -169,23 +166,3 @@ def test_an_onnx_file_that_takes_something_else(
     save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), str(tmp_path / "n.onnx"))
     with pytest.raises(VstainError, match=words):
         stained("onnx", weights=str(tmp_path / "n.onnx"), source=phantom.source)
-
-
-def test_without_onnxruntime_the_extra_is_named(
-    phantom: PhantomSet, stained: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = builtins.__import__
-
-    def without(name: str, *rest: object) -> object:
-        if name == "onnxruntime":
-            raise ImportError("No module named 'onnxruntime'")
-        return whole(name, *rest)  # type: ignore[arg-type]  # passed on as they came
-
-    monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(VstainError) as caught:
-        stained("onnx", weights=str(onnx_file(tmp_path / "net.onnx")), source=phantom.source)
-    assert "pip install 'vstain-bench[onnx]'" in str(caught.value)
-    assert caught.value.exit_code == 6
-    monkeypatch.undo()
-    assert importlib.util.find_spec("onnxruntime") is not None, "premise: it is installed"

@@ -6,18 +6,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-from accelerate.utils import DistributedDataParallelKwargs, gather_object
 from torch import Tensor
 from torch.nn import Module
 from torch.nn.parallel import DistributedDataParallel
 
 from vstain_bench.base.devices import choose_device
+from vstain_bench.base.extras import extra
 from vstain_bench.errors import MachineError, UsageError
 from vstain_bench.models.contract import Models, Recipe
 from vstain_bench.models.training.config import TrainConfig
 from vstain_bench.networks.checkpoint import lay_out_channels_last
+
+with extra("train", "train"):
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+    from accelerate.utils import DistributedDataParallelKwargs, gather_object
 
 
 @dataclass(frozen=True)

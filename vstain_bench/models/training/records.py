@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-from torch.utils.tensorboard import SummaryWriter
-
+from vstain_bench.base.extras import extra
 from vstain_bench.models.training.history import Epoch
+
+with extra("train", "train"):
+    from torch.utils.tensorboard import SummaryWriter
 
 
 class Records:

@@ -13,6 +13,7 @@ from typing import cast
 
 import torch
 
+from vstain_bench.base.extras import extra
 from vstain_bench.base.registry import nearest
 from vstain_bench.errors import MachineError, UsageError
 from vstain_bench.networks.checkpoint import fill, read_checkpoint
@@ -40,8 +41,9 @@ def _load(name: str, path: Path, content: str, device: torch.device) -> Loaded:
     """Build and fill the network; ``content`` is the file's digest, so that a changed file is loaded anew."""
     del content
     prepare_torchvision()
-    import timm
-    from timm.data.config import resolve_data_config
+    with extra("encoders", f"encoder 'timm:{name}'"):
+        import timm
+        from timm.data.config import resolve_data_config
 
     network: torch.nn.Module = timm.create_model(name, pretrained=False, num_classes=0)
     defaults = cast(dict[str, object], network.default_cfg)
@@ -102,7 +104,8 @@ def timm_model(argument: str) -> Encoder:
             next_step="Without its weights a network would be a random one; the encoder 'random' is that, by name.",
         )
     prepare_torchvision()
-    import timm
+    with extra("encoders", where):
+        import timm
 
     if not timm.is_model(name):
         raise UsageError(

@@ -10,6 +10,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from vstain_bench.base.extras import extra
 from vstain_bench.networks.torchvision_schema import prepare_torchvision
 
 Backbone = Literal["resnet18", "resnet34", "resnet50"]
@@ -21,7 +22,8 @@ class Unet(nn.Module):
     def __init__(self, *, backbone: Backbone = "resnet50") -> None:
         super().__init__()
         prepare_torchvision()
-        import segmentation_models_pytorch as smp
+        with extra("train", "the U-Net of the CSSP2P paper"):
+            import segmentation_models_pytorch as smp
 
         network = smp.Unet(backbone, encoder_weights=None, in_channels=3, classes=3)
         _use_instance_norm(network)
