@@ -10,7 +10,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:?"usage: gate.sh OUT [options of vstain-bench gate]"}
 shift
-vstain_bench() { "${PYTHON:-python3}" -m vstain_bench.cli.main "$@"; }
+vstain_bench() { "${PYTHON:-python3}" -m vstain_bench "$@"; }
 
 if [ ! -f "$out/tiles/tiles.csv" ]; then
   "${PYTHON:-python3}" "$here/tiles.py" "$out/tiles"

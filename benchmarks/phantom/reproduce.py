@@ -135,7 +135,7 @@ def dataset_tiles(asked: argparse.Namespace) -> Tiles:
 
 def command(*parts: str) -> None:
     """Run one command of vstain-bench, which tells itself what it does, or why it ends; the script then ends as it."""
-    line = [sys.executable, "-m", "vstain_bench.cli.main", *parts]
+    line = [sys.executable, "-m", "vstain_bench", *parts]
     if code := subprocess.run(line, check=False, stdout=subprocess.DEVNULL).returncode:
         sys.exit(code)
 

@@ -15,7 +15,7 @@ from vstain_bench.cli.main import app, call
 from vstain_bench.metrics import METRICS
 from vstain_bench.phantom import PhantomSet
 
-COMMAND = [sys.executable, "-m", "vstain_bench.cli.main"]
+COMMAND = [sys.executable, "-m", "vstain_bench"]
 
 
 def folders(phantom: PhantomSet, *models: str) -> list[str]:

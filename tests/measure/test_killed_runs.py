@@ -13,6 +13,7 @@ import torch
 from vstain_bench.base.config import RunConfig, make_config
 from vstain_bench.measure.run import run
 from vstain_bench.phantom import write_phantom
+from vstain_bench.present.formats import REPORTS
 
 
 def acknowledged(journal: Path) -> set[str]:
@@ -34,7 +35,7 @@ def start(config: RunConfig, out: Path) -> int:
         return process
     try:
         torch.set_num_threads(1)
-        run(config, out)
+        run(config, out, report=REPORTS["html"].render)
         os._exit(0)
     except BaseException:  # the parent sees the exit code
         os._exit(1)
@@ -66,7 +67,7 @@ def test_fifty_kills_lose_nothing_and_change_no_byte(tmp_path: Path) -> None:
             "groups": "regex:^(p..)_", "metrics": "ssim,mae,fd_random", "controls": 5, "workers": 1, "batch_size": 2,
         }
     )  # fmt: skip
-    expected = run(config, tmp_path / "whole").folder
+    expected = run(config, tmp_path / "whole", report=REPORTS["html"].render).folder
     moments, kills, runs = random.Random(0), 0, 0
     struck_at: list[int] = []
     while kills < 50:
@@ -93,7 +94,8 @@ def test_fifty_kills_lose_nothing_and_change_no_byte(tmp_path: Path) -> None:
             after = acknowledged(out / "journal.sqlite")
             assert before <= after, "an acknowledged tile was lost by the kill"
             known = after
-        assert (out / "results.json").read_bytes() == expected.results.read_bytes()
+        for file in (expected.results, expected.report):
+            assert (out / file.name).read_bytes() == file.read_bytes()
         assert len(known) == 200
         runs += 1
     assert kills == 50

@@ -5,6 +5,7 @@ import re
 import shutil
 import sqlite3
 import sys
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -13,13 +14,18 @@ import pytest
 from vstain_bench.base.config import RunConfig, make_config
 from vstain_bench.cli.main import call
 from vstain_bench.errors import InputError, UsageError
-from vstain_bench.measure.merge import merge, without_shard
-from vstain_bench.measure.run import default_out, preview, run, run_shard
+from vstain_bench.measure.merge import merge as merge_shards
+from vstain_bench.measure.merge import without_shard
+from vstain_bench.measure.run import default_out, preview, run_shard
+from vstain_bench.measure.run import run as score
 from vstain_bench.measure.shards import Shard
 from vstain_bench.phantom import PhantomSet
+from vstain_bench.present.formats import REPORTS
 from vstain_bench.results.folder import RunFolder
 
 METRICS = "ssim,css,psnr,psnr_pooled,fd_random,kd_random"
+run = partial(score, report=REPORTS["html"].render)
+merge = partial(merge_shards, report=REPORTS["html"].render)
 SAME = ("results.json", "report.html", "pairs.csv", "skipped.csv", "config.toml", "tiles.parquet")
 
 

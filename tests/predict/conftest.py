@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from vstain_bench.base.config import validated
+from vstain_bench.base.listener import Listener
 from vstain_bench.models.predict import Outcome, PredictConfig, predict
 
 Call = Callable[..., Outcome]
@@ -19,7 +20,7 @@ def stained(tmp_path: Path) -> Call:
 
     def call(adapter: str, *, out: str = "out", told: list[str] | None = None, **options: object) -> Outcome:
         config = validated(PredictConfig, {"adapter": adapter, **options}, "test")
-        return predict(config, tmp_path / out, told=(lambda line: None) if told is None else told.append)
+        return predict(config, tmp_path / out, Listener(say=(lambda line: None) if told is None else told.append))
 
     return call
 

@@ -58,7 +58,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
     tiles = write_phantom(tmp_path / "tiles", groups=3, tiles_per_group=12, size=64, seed=1, models={})
     weights = trained(tmp_path / "run", "asp")
     arguments = ["predict", "asp", "--weights", str(weights), "--source", str(tiles.source), "--threads", "1", "--out"]
-    command = [sys.executable, "-m", "vstain_bench.cli.main", *arguments]
+    command = [sys.executable, "-m", "vstain_bench", *arguments]
     out = tmp_path / "out"
     process = subprocess.Popen([*command, str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None and len(list(out.glob("[!.]*.png"))) < 6:

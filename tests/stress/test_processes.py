@@ -63,7 +63,7 @@ def test_a_killed_sweep_of_two_processes_leaves_none_behind_and_continues(
 ) -> None:
     """SIGKILL after the first tile: its rows stay, the processes end by themselves, the rest gives the same bytes."""
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "vstain_bench.cli.main", "stress", "-q", "--manifest", str(tissue.manifest)]
+    command = [sys.executable, "-m", "vstain_bench", "stress", "-q", "--manifest", str(tissue.manifest)]
     command += ["--metrics", METRICS, "--perturbations", ",".join(NAMES), "--processes", "2", "--workers", "0"]
     deadline = time.monotonic() + 120
     with subprocess.Popen([*command, "--out", str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as sweep:

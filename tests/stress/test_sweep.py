@@ -19,6 +19,7 @@ from vstain_bench.measure.protocol import read_protocol
 from vstain_bench.metrics import METRICS as METRICS_KNOWN
 from vstain_bench.metrics import build
 from vstain_bench.phantom import PhantomSet, write_phantom
+from vstain_bench.present.pages.stress import render_stress
 from vstain_bench.present.schemas import read_schema
 from vstain_bench.present.sentences.cards import render_cards
 
@@ -40,7 +41,7 @@ def config_of(tissue: PhantomSet, **changes: object) -> RunConfig:
 @pytest.fixture(scope="module")
 def swept(tissue: PhantomSet, tmp_path_factory: pytest.TempPathFactory) -> StressFolder:
     folder = tmp_path_factory.mktemp("runs") / "stress"
-    run_stress(config_of(tissue), folder, perturbations=NAMES)
+    run_stress(config_of(tissue), folder, perturbations=NAMES, report=render_stress)
     return StressFolder(folder)
 
 
@@ -135,7 +136,7 @@ def test_an_unfinished_sweep_has_no_findings(tmp_path: Path) -> None:
 def test_a_finished_sweep_continues_to_the_same_bytes(swept: StressFolder, tissue: PhantomSet, tmp_path: Path) -> None:
     files = (swept.findings, swept.report, swept.answers)
     before = [file.read_bytes() for file in files]
-    run_stress(config_of(tissue), swept.path, perturbations=NAMES)
+    run_stress(config_of(tissue), swept.path, perturbations=NAMES, report=render_stress)
     assert [file.read_bytes() for file in files] == before
     run_stress(config_of(tissue, workers=2), tmp_path / "anew", perturbations=NAMES)
     assert [(tmp_path / "anew" / file.name).read_bytes() for file in files] == before

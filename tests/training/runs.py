@@ -13,7 +13,7 @@ from vstain_bench.base.config import RunConfig
 from vstain_bench.models.training.config import TrainConfig
 from vstain_bench.models.training.folder import TrainingFolder
 from vstain_bench.models.training.job import Outcome, train
-from vstain_bench.models.training.listener import Listener, Stepped
+from vstain_bench.models.training.listener import Stepped, TrainingListener
 
 TOY = Path(__file__).with_name("toy.py")
 
@@ -30,7 +30,7 @@ def weights(out: Path, file: str = "last.safetensors") -> dict[str, Tensor]:
     return load_file(out / file)
 
 
-def run(settings: TrainConfig, out: Path, listener: Listener | None = None) -> Outcome:
+def run(settings: TrainConfig, out: Path, listener: TrainingListener | None = None) -> Outcome:
     return train(settings, out, listener)
 
 
@@ -66,7 +66,7 @@ def child(settings: TrainConfig, out: Path, kind: str, number: int) -> None:
 
     publish._sync = sync
     with Path(os.devnull).open("w") as silent, contextlib.redirect_stderr(silent):
-        train(settings, out, Listener(phase=phase, stepped=stepped))
+        train(settings, out, TrainingListener(progress=phase, stepped=stepped))
 
 
 def files(out: Path) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ import pytest
 from tests.training.runs import TOY, config
 from vstain_bench.base.registry import load_plugins
 from vstain_bench.cli.main import call
-from vstain_bench.cli.training_progress import told_losses, told_time
+from vstain_bench.cli.training_progress import duration, short_losses
 from vstain_bench.errors import UsageError
 from vstain_bench.models.contract import RECIPES
 from vstain_bench.models.training.folder import TrainingFolder
@@ -146,6 +146,6 @@ def test_a_crop_is_proposed_that_fits() -> None:
 
 def test_losses_and_times_in_short() -> None:
     losses = {"discriminator/real": 0.25, "discriminator/generated": 0.5, "generator/l1": 2.0, "generator/css": 0.25}
-    assert told_losses(losses) == "D 0.75 G 2.25 (l1 2, css 0.25)"
-    assert told_losses({"discriminator/real": 1.0, "generator/l1": 2.0}) == "D 1 G 2"
-    assert [told_time(seconds) for seconds in (None, 7.6, 200, 7500)] == ["", "8 s", "3 min 20 s", "2 h 5 min"]
+    assert short_losses(losses) == "D 0.75 G 2.25 (l1 2, css 0.25)"
+    assert short_losses({"discriminator/real": 1.0, "generator/l1": 2.0}) == "D 1 G 2"
+    assert [duration(seconds) for seconds in (None, 7.6, 200, 7500)] == ["", "8 s", "3 min 20 s", "2 h 5 min"]

@@ -59,7 +59,7 @@ def launch(arguments: list[str]) -> None:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
-            *("-m", "vstain_bench.cli.main", *arguments),
+            *("-m", "vstain_bench", *arguments),
         ],
         env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
         capture_output=True,

@@ -13,7 +13,7 @@ from tests.training.runs import child, config, files, run, weights
 from vstain_bench.errors import MachineError, UsageError
 from vstain_bench.models.training import state
 from vstain_bench.models.training.folder import TrainingFolder
-from vstain_bench.models.training.listener import Listener, Stepped
+from vstain_bench.models.training.listener import Stepped, TrainingListener
 from vstain_bench.phantom import PhantomSet
 
 KILLS = 30
@@ -84,7 +84,7 @@ def test_a_stop_between_two_states_is_made_good(
             raise Stop
 
     with pytest.raises(Stop):
-        run(settings, tmp_path / "stopped", Listener(stepped=stepped))
+        run(settings, tmp_path / "stopped", TrainingListener(stepped=stepped))
     run(settings, tmp_path / "stopped")
     run(settings, tmp_path / "whole")
     assert files(tmp_path / "stopped") == files(tmp_path / "whole")
@@ -112,7 +112,7 @@ def test_the_test_would_notice(phantom: PhantomSet, tmp_path: Path, monkeypatch:
             raise Stop
 
     with pytest.raises(Stop):
-        run(settings, tmp_path / "stopped", Listener(stepped=stepped))
+        run(settings, tmp_path / "stopped", TrainingListener(stepped=stepped))
     run(settings, tmp_path / "stopped")
     run(settings, tmp_path / "whole")
     mine, theirs = weights(tmp_path / "stopped"), weights(tmp_path / "whole")
@@ -121,7 +121,7 @@ def test_the_test_would_notice(phantom: PhantomSet, tmp_path: Path, monkeypatch:
 
 def test_a_finished_training_is_left_as_it_is(uninterrupted: Path, phantom: PhantomSet) -> None:
     before, told = files(uninterrupted), []
-    outcome = run(config(phantom.manifest, **VALUES), uninterrupted, Listener(told=told.append))
+    outcome = run(config(phantom.manifest, **VALUES), uninterrupted, TrainingListener(say=told.append))
     assert "The training is finished already." in told
     assert files(uninterrupted) == before
     assert outcome.chosen.epoch > 0

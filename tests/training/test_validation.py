@@ -19,7 +19,7 @@ from vstain_bench.metrics import build
 from vstain_bench.models.contract import RECIPES, Recipe
 from vstain_bench.models.training.folder import TrainingFolder
 from vstain_bench.models.training.history import Epoch, choices, choose
-from vstain_bench.models.training.listener import Listener, Stepped
+from vstain_bench.models.training.listener import Stepped, TrainingListener
 from vstain_bench.models.training.sets import read_sets
 from vstain_bench.models.training.validation import plan_validation, whole_tiles
 from vstain_bench.networks.weights import WeightsStore, WeightsUnavailable
@@ -159,7 +159,7 @@ def test_the_running_mean_is_what_is_validated_and_kept(phantom: PhantomSet, tmp
         if now.steps < 4:  # the last state is written after the epoch
             seen.append(torch.load(tmp_path / "plain" / "state.pt", weights_only=True)["networks"]["generator"])
 
-    run(plain, tmp_path / "plain", Listener(stepped=stepped))
+    run(plain, tmp_path / "plain", TrainingListener(stepped=stepped))
     seen.append(weights(tmp_path / "plain"))
     mean = toy().build(device=torch.device("cpu"), seed=0).generator.state_dict()
     for state in seen:
@@ -214,7 +214,7 @@ def test_what_a_training_leaves_behind(phantom: PhantomSet, tmp_path: Path) -> N
     told: list[str] = []
     phases: list[str] = []
     steps: list[Stepped] = []
-    listener = Listener(lambda phase, done, of: phases.append(phase), steps.append, told.append)
+    listener = TrainingListener(lambda phase, done, of: phases.append(phase), told.append, steps.append)
     folder = run(settings, tmp_path / "out", listener).folder
     names = {path.name for path in folder.path.iterdir()} - {".lock"}
     assert names == {

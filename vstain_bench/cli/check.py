@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from vstain_bench.cli import options
-from vstain_bench.cli.progress import progress
+from vstain_bench.cli.progress import listening
 
 
 def check(
@@ -39,10 +39,8 @@ def check(
     from vstain_bench.cli.output import console, print_json
     from vstain_bench.tiles.inputs import read_inputs
 
-    with progress(quiet) as report:
-        found = read_inputs(
-            settings, deep=deep, progress=(lambda d, n: report("checking files", d, n)) if report else None
-        )
+    with listening(quiet) as listener:
+        found = read_inputs(settings, deep=deep, progress=listener.phase("checking files"))
     audit = found.audit
     if json:
         print_json(

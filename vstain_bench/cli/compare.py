@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from vstain_bench.cli import options
-from vstain_bench.cli.progress import progress
+from vstain_bench.cli.progress import listening
 
 
 def compare(
@@ -56,8 +56,8 @@ def compare(
     request = Request(
         reference=reference, primary=split_names(primary), metrics=split_names(metrics), test=test, seed=seed,
     )  # fmt: skip
-    with progress(quiet) as report:
-        found = contrast(runs, request, report)
+    with listening(quiet) as listener:
+        found = contrast(runs, request, listener.progress)
     if out is not None:
         written = publish(found, out)
         options.talk(f"Written to {out}: {', '.join(path.name for path in written)}")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from vstain_bench.cli import options
-from vstain_bench.cli.progress import progress
+from vstain_bench.cli.progress import listening
 
 DEFAULT = "show"
 
@@ -72,8 +72,8 @@ def show(
     request = Request(
         title=title, published=tuple(published or ()), trust=trust, metrics=split_names(metrics), seed=seed
     )
-    with progress(quiet) as report:
-        made = make_leaderboard(runs or (), request, report)
+    with listening(quiet) as listener:
+        made = make_leaderboard(runs or (), request, listener.progress)
     if out is not None:
         options.talk(f"Written: {publish(made, out)}")
     if format_ == "terminal" and not json:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vstain_bench.cli import options
-from vstain_bench.cli.progress import progress
+from vstain_bench.cli.progress import listening
 
 
 def merge(
@@ -22,9 +22,10 @@ def merge(
     """
     from vstain_bench.cli.output import print_table
     from vstain_bench.measure.merge import merge as join
+    from vstain_bench.present.formats import REPORTS
 
-    with progress(quiet) as report:
-        outcome = join(shards, out, report, options.talk)
+    with listening(quiet) as listener:
+        outcome = join(shards, out, listener, report=REPORTS["html"].render)
     if json:
         sys.stdout.write(outcome.table.to_json())
     else:

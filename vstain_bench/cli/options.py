@@ -1,10 +1,11 @@
 """Options that several verbs share, and how they become a configuration."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from vstain_bench.cli.progress import talk as talk  # every verb has these options, and says where its results lie
 
 if TYPE_CHECKING:
     from vstain_bench.base.config import RunConfig
@@ -69,8 +70,3 @@ def resolve_runs(generated: list[str] | None, config: Path | None, **options: ob
     folders = [each for each in generated or () if Path(each) not in runs]
     given = {key: value for key, value in options.items() if value is not None}
     return resolve([*(f"{name}={path}" for name, path in models.items()), *folders], config, **{**found, **given})
-
-
-def talk(text: str) -> None:
-    """Write one line to stderr."""
-    sys.stderr.write(f"{text}\n")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from vstain_bench.cli import options
-from vstain_bench.cli.progress import progress
+from vstain_bench.cli.progress import listening
 
 
 def predict(
@@ -56,6 +56,7 @@ def predict(
     The same command continues a prediction that was stopped.
     """
     from vstain_bench.base.config import validated
+    from vstain_bench.base.listener import SILENT
     from vstain_bench.cli.output import print_json
     from vstain_bench.models import predict as job
 
@@ -69,8 +70,8 @@ def predict(
     }  # fmt: skip
     given = {key: value for key, value in values.items() if value is not None}
     config = validated(job.PredictConfig, given, "predict")
-    with progress(quiet) as report:
-        outcome = job.predict(config, out, report, options.talk if not quiet else lambda line: None)
+    with listening(quiet) as listener:
+        outcome = job.predict(config, out, listener if not quiet else SILENT)
     if json:
         print_json(outcome.facts)
     options.talk(

@@ -3,47 +3,52 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+
+from vstain_bench.base.listener import Listener, Progress
 
 SILENCE = 2.0
 """Seconds before each line of a phase, its last line excepted."""
-Report = Callable[[str, int, int], None]
+
+
+def talk(text: str) -> None:
+    """Write one line to stderr."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def on_terminal() -> bool:
+    """Say whether stderr can show a bar."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 @contextmanager
-def progress(quiet: bool) -> Iterator[Report | None]:
-    """Yield the function to call with a phase, what is done and of how many; None when quiet."""
+def listening(quiet: bool) -> Iterator[Listener]:
+    """Yield what a job calls; sentences are written even when quiet."""
     if quiet:
-        yield None
-    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-        with _bar() as report:
-            yield report
+        yield Listener(say=talk)
+    elif on_terminal():
+        with _bar() as progress:
+            yield Listener(progress, talk)
     else:
-        yield _lines()
+        yield Listener(_lines(), talk)
 
 
 @contextmanager
-def _bar() -> Iterator[Report]:
+def _bar() -> Iterator[Progress]:
+    from rich import progress as rich
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
 
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        rich.TextColumn("{task.description}"),
+        rich.BarColumn(),
+        rich.MofNCompleteColumn(),
+        rich.TextColumn("{task.fields[rate]}"),
+        rich.TimeElapsedColumn(),
+        rich.TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         tasks: dict[str, tuple[int, int, float]] = {}
 
         def report(phase: str, done: int, of: int) -> None:
@@ -56,7 +61,7 @@ def _bar() -> Iterator[Report]:
         yield report
 
 
-def _lines() -> Report:
+def _lines() -> Progress:
     shown: dict[str, tuple[int, int, float]] = {}
     spoken = 0.0
 
@@ -72,7 +77,6 @@ def _lines() -> Report:
         spoken, seconds = now, now - began
         rate = (done - first) / seconds if seconds > 0 else 0.0
         left = f", {rate:.2g} tiles/s, {(of - done) / rate:.0f} s left" if rate > 0 and done < of and of > 1 else ""
-        sys.stderr.write(f"{phase}: {done}/{of}{left}\n")
-        sys.stderr.flush()
+        talk(f"{phase}: {done}/{of}{left}")
 
     return report

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vstain_bench.cli import options
-from vstain_bench.cli.progress import progress
+from vstain_bench.cli.progress import listening
 
 if TYPE_CHECKING:
     from vstain_bench.base.config import RunConfig
@@ -78,6 +78,7 @@ def run(
     )  # fmt: skip
     from vstain_bench.cli.output import print_json, print_preview, print_table
     from vstain_bench.measure import run as job
+    from vstain_bench.present.formats import REPORTS
 
     if dry_run:
         preview = job.preview(settings, out)
@@ -85,8 +86,8 @@ def run(
         return 0
     if settings.shard is not None:
         return _run_shard(settings, out, json=json, quiet=quiet)
-    with progress(quiet) as report:
-        outcome = job.run(settings, out, report, options.talk)
+    with listening(quiet) as listener:
+        outcome = job.run(settings, out, listener, report=REPORTS["html"].render)
     if json:
         sys.stdout.write(outcome.table.to_json())
     else:
@@ -101,8 +102,8 @@ def run(
 def _run_shard(settings: "RunConfig", out: Path | None, *, json: bool, quiet: bool) -> int:
     from vstain_bench.measure.run import run_shard
 
-    with progress(quiet) as report:
-        outcome = run_shard(settings, out, report, options.talk)
+    with listening(quiet) as listener:
+        outcome = run_shard(settings, out, listener)
     if json:
         sys.stdout.write(outcome.record)
     options.talk(f"Shard {outcome.shard}: {outcome.tiles} of {outcome.of} tiles are scored in {outcome.folder.path}")

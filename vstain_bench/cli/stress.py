@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vstain_bench.cli import options
-from vstain_bench.cli.progress import progress
+from vstain_bench.cli.progress import listening
 
 
 def stress(
@@ -66,14 +66,15 @@ def stress(
     from vstain_bench.cli.output import print_findings
     from vstain_bench.judge.stress.folder import StressFolder
     from vstain_bench.judge.stress.job import choose_side, run_stress
+    from vstain_bench.present.pages.stress import render_stress
     from vstain_bench.present.sentences.cards import render_cards
 
     load_plugins(tuple(plugin or ()))
     names = [name.strip() for name in perturbations.split(",")] if perturbations else None
-    with progress(quiet) as report:
+    with listening(quiet) as listener:
         findings = run_stress(
             settings, out, perturbations=names, seeds=seeds, side=choose_side(perturb), models=bool(generated),
-            processes=processes, progress=report,
+            processes=processes, progress=listener.progress, report=render_stress,
         )  # fmt: skip
     if metric_cards is not None:
         publish_text(metric_cards, render_cards(StressFolder(out)))

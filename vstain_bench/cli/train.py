@@ -76,7 +76,7 @@ def train(
     Example: vstain-bench train cssp2p --manifest tiles.csv --out runs/cssp2p --encoder-weights none --select ssim
 
     The same command continues a training that was stopped. Several GPUs: torchrun --nproc-per-node 4 -m
-    vstain_bench.cli.main train ...
+    vstain_bench train ...
     """
     tiles = options.resolve(
         None, None, real=real, source=source, dataset=dataset, root=root, split=split, manifest=manifest, layout=layout,

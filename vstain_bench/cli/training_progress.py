@@ -1,43 +1,34 @@
 """How a training shows itself on stderr: bars with losses and rates on a terminal, milestone lines otherwise."""
 
-import os
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from vstain_bench.cli.progress import progress
+from vstain_bench.cli.progress import listening, on_terminal, talk
 
 if TYPE_CHECKING:
-    from vstain_bench.models.training.listener import Listener, Stepped
+    from vstain_bench.models.training.listener import Stepped, TrainingListener
 
 SILENCE = 10.0
 """Seconds before each milestone line within an epoch."""
 
 
 @contextmanager
-def training_progress(quiet: bool) -> "Iterator[Listener]":
-    """Yield what a training calls; the sentences that a user must read are told even when quiet."""
-    from vstain_bench.models.training.listener import Listener
+def training_progress(quiet: bool) -> "Iterator[TrainingListener]":
+    """Yield what a training calls; sentences are written even when quiet."""
+    from vstain_bench.models.training.listener import TrainingListener
 
-    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not quiet:
+    if on_terminal() and not quiet:
         with _bars() as listener:
             yield listener
-    elif quiet:
-        yield Listener(told=_tell)
-    else:
-        with progress(False) as report:
-            assert report is not None
-            yield Listener(phase=report, stepped=_Lines().stepped, told=_tell)
+        return
+    with listening(quiet) as plain:
+        stepped = {} if quiet else {"stepped": _Lines().stepped}
+        yield TrainingListener(plain.progress, plain.say, **stepped)
 
 
-def _tell(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
-
-
-def told_losses(losses: Mapping[str, float]) -> str:
+def short_losses(losses: Mapping[str, float]) -> str:
     """Return the losses in short: ``D 0.69 G 1.2 (adversarial 0.7, css 0.5)``."""
     sides = {side: {k.partition("/")[2]: v for k, v in losses.items() if k.startswith(side)} for side in _SIDES}
     judged, made = (sum(terms.values()) for terms in sides.values())
@@ -48,7 +39,7 @@ def told_losses(losses: Mapping[str, float]) -> str:
 _SIDES = ("discriminator", "generator")
 
 
-def told_time(seconds: float | None) -> str:
+def duration(seconds: float | None) -> str:
     """Return a duration as ``2 h 5 min``, ``3 min 20 s`` or ``8 s``; empty when unknown."""
     if seconds is None:
         return ""
@@ -69,19 +60,19 @@ class _Lines:
         if time.monotonic() - self._spoken < SILENCE or not now.losses:
             return
         self._spoken = time.monotonic()
-        left = told_time(now.seconds_left)
-        _tell(
-            f"epoch {now.epoch}/{now.epochs}, step {now.steps}/{now.of}: {told_losses(now.losses)}, "
+        left = duration(now.seconds_left)
+        talk(
+            f"epoch {now.epoch}/{now.epochs}, step {now.steps}/{now.of}: {short_losses(now.losses)}, "
             f"{now.images_per_second:.3g} images/s" + (f", {left} left" if left else "")
         )
 
 
 @contextmanager
-def _bars() -> "Iterator[Listener]":
+def _bars() -> "Iterator[TrainingListener]":
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from vstain_bench.models.training.listener import Listener
+    from vstain_bench.models.training.listener import TrainingListener
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[said]}"))
     console = Console(stderr=True, markup=False, highlight=False, emoji=False)
@@ -93,8 +84,8 @@ def _bars() -> "Iterator[Listener]":
             bar.update(phases, description=name, completed=done, total=of, visible=done < of)
 
         def stepped(now: "Stepped") -> None:
-            said = f"{told_losses(now.losses)} · {now.images_per_second:.3g} images/s"
-            left = told_time(now.seconds_left)
+            said = f"{short_losses(now.losses)} · {now.images_per_second:.3g} images/s"
+            left = duration(now.seconds_left)
             bar.update(
                 steps,
                 description=f"epoch {now.epoch}/{now.epochs}",
@@ -104,4 +95,4 @@ def _bars() -> "Iterator[Listener]":
                 visible=True,
             )
 
-        yield Listener(phase=phase, stepped=stepped, told=lambda line: console.print(line, soft_wrap=True))
+        yield TrainingListener(phase, lambda line: console.print(line, soft_wrap=True), stepped)

@@ -5,18 +5,28 @@ which tile changes no byte. The inputs are read once more (headers only): their 
 file may have changed, and the report shows pictures of them.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from vstain_bench.base.config import RunConfig, make_config
 from vstain_bench.base.files import publish_text
+from vstain_bench.base.listener import SILENT, Listener
 from vstain_bench.base.provenance import command
 from vstain_bench.base.registry import load_plugins
 from vstain_bench.errors import InputError, UsageError
 from vstain_bench.measure.journal import Journal, setting_differences
 from vstain_bench.measure.observe import Plan, require_unchanged
 from vstain_bench.measure.protocol import resolve_protocol
-from vstain_bench.measure.run import Job, Outcome, Progress, finish, listing_of, plan_of, publish_inputs, survey_slides
+from vstain_bench.measure.run import (
+    Job,
+    Outcome,
+    Report,
+    finish,
+    listing_of,
+    plan_of,
+    publish_inputs,
+    survey_slides,
+)
 from vstain_bench.measure.selection import Selection
 from vstain_bench.measure.shards import Part, read_part
 from vstain_bench.networks.weights import WeightsStore, use_store
@@ -29,16 +39,17 @@ MOST_NAMED = 5
 def merge(
     shards: Sequence[Path],
     out: Path,
-    progress: Progress | None = None,
-    told: Callable[[str], None] = lambda line: None,
+    listener: Listener = SILENT,
+    *,
+    report: Report | None = None,
 ) -> Outcome:
     """Join the shards of one run into a run folder; the same call continues a merge that was stopped.
 
     Args:
         shards: Folders written by ``run --shard i/n``, every part once, in any order.
         out: The run folder.
-        progress: Called with phase, done and total.
-        told: Called with each sentence that the user should read.
+        listener: Whom to tell how far it is.
+        report: Makes report.html; the run has none without it.
 
     Raises:
         UsageError: a folder is no finished shard, one is missing or given twice, or they are parts of different runs.
@@ -50,20 +61,18 @@ def merge(
     load_plugins(config.plugin)
     folder = RunFolder(out)
     with use_store(WeightsStore(config.weights_dir, offline=True)), folder.claimed():
-        job = _settle(config, folder, parts[0], progress)
+        job = _settle(config, folder, parts[0], listener)
         with Journal(folder.journal) as journal:
             journal.claim({key: value for key, value in parts[0].settings.items() if key != "shard"})
             for number, part in enumerate(parts):
-                if progress:
-                    progress("joining shards", number, len(parts))
+                listener.progress("joining shards", number, len(parts))
                 with Journal(part.folder.journal, read_only=True) as other:
                     journal.absorb(other)
-            if progress:
-                progress("joining shards", len(parts), len(parts))
+            listener.progress("joining shards", len(parts), len(parts))
             _require_every_tile(job.plan, journal, parts)
             publish_text(folder.config, config.to_toml())
             publish_inputs(job)
-            return finish(job, journal, _facts(parts, told), progress)
+            return finish(job, journal, _facts(parts, listener), listener, report)
 
 
 def require_whole(parts: Sequence[Part], out: Path) -> list[Part]:
@@ -128,9 +137,9 @@ def _whole_config(part: Part) -> RunConfig:
     return make_config({}, part.folder.config).model_copy(update={"shard": None})
 
 
-def _settle(config: RunConfig, folder: RunFolder, part: Part, progress: Progress | None) -> Job:
+def _settle(config: RunConfig, folder: RunFolder, part: Part, listener: Listener) -> Job:
     """Return the job of the whole run, with the metrics that the shards could compute whatever is at hand here."""
-    inputs = read_inputs(config, progress=(lambda done, of: progress("checking files", done, of)) if progress else None)
+    inputs = read_inputs(config, progress=listener.phase("checking files"))
     require_complete(inputs, config.on_error)
     found = listing_of(inputs)
     if found != part.settings.get("tiles"):
@@ -142,7 +151,7 @@ def _settle(config: RunConfig, folder: RunFolder, part: Part, progress: Progress
         )
     protocol = resolve_protocol(config)
     selection = Selection(protocol.metrics, part.gaps, part.weights)
-    selection, slides = survey_slides(config, inputs, selection, progress)
+    selection, slides = survey_slides(config, inputs, selection, listener)
     return Job(config, folder, inputs, protocol, selection, plan_of(config, inputs, selection, slides))
 
 
@@ -158,12 +167,14 @@ def _require_every_tile(plan: Plan, journal: Journal, parts: Sequence[Part]) -> 
             )
 
 
-def _facts(parts: Sequence[Part], told: Callable[[str], None]) -> dict[str, object]:
+def _facts(parts: Sequence[Part], listener: Listener) -> dict[str, object]:
     """Return the volatile facts of the run: those of the first shard, with what each took."""
     facts = [part.folder.read_facts() for part in parts]
     versions = {str(each.get("versions")) for each in facts}
     if len(versions) > 1:
-        told("The shards were computed with different versions of packages: the last digits may differ from one run's.")
+        listener.say(
+            "The shards were computed with different versions of packages: the last digits may differ from one run's."
+        )
     seconds = [value for each in facts if isinstance(value := each.get("seconds"), int | float)]
     arguments = facts[0].get("command")
     return {

@@ -13,6 +13,7 @@ from vstain_bench import __version__
 from vstain_bench.base.config import RunConfig
 from vstain_bench.base.devices import BATCH_SIZES, choose_device
 from vstain_bench.base.files import publish_text
+from vstain_bench.base.listener import SILENT, Listener
 from vstain_bench.base.provenance import command, machine, versions
 from vstain_bench.base.registry import load_plugins
 from vstain_bench.errors import UsageError
@@ -25,14 +26,13 @@ from vstain_bench.measure.shards import Shard, write_part
 from vstain_bench.measure.tabulate import tabulate
 from vstain_bench.networks.encoders import build_encoder
 from vstain_bench.networks.weights import WeightsStore, digest, use_store
-from vstain_bench.present.formats import REPORTS
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import Table
 from vstain_bench.stain.slides import Slides, needs_slides, publish_slides, slides_digest, survey, with_slides
 from vstain_bench.tiles.inputs import Inputs, read_inputs, require_complete
 
-Progress = Callable[[str, int, int], None]
-"""Called with the phase, what is done, and of how many."""
+Report = Callable[[RunFolder], str]
+"""From a run folder with its table to the page beside it, report.html."""
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,10 @@ def default_out(config: RunConfig) -> Path:
     return Path("runs") / (names[:80].replace("/", "_") + part)
 
 
-def _prepare(config: RunConfig, progress: Progress | None, store: WeightsStore) -> tuple[Inputs, Protocol, Selection]:
+def _prepare(config: RunConfig, listener: Listener, store: WeightsStore) -> tuple[Inputs, Protocol, Selection]:
     load_plugins(config.plugin)
     protocol = resolve_protocol(config)
-    inputs = read_inputs(config, progress=(lambda done, of: progress("checking files", done, of)) if progress else None)
+    inputs = read_inputs(config, progress=listener.phase("checking files"))
     require_complete(inputs, config.on_error)
     smallest = min(inputs.audit.tiles, key=lambda tile: min(inputs.audit.sizes[tile.id]))
     selection = select(
@@ -102,7 +102,7 @@ def preview(config: RunConfig, out: Path | None = None) -> Preview:
     """Return what ``run`` would do with this configuration; nothing is written or fetched."""
     store = WeightsStore(config.weights_dir, offline=True)
     with use_store(store):
-        inputs, _, selection = _prepare(config, None, store)
+        inputs, _, selection = _prepare(config, SILENT, store)
     plan = plan_of(config, inputs, selection)
     groups = {tile.group for tile in inputs.audit.tiles}
     return Preview(
@@ -144,16 +144,17 @@ def _told_shard(config: RunConfig, plan: Plan) -> str:
 def run(
     config: RunConfig,
     out: Path | None = None,
-    progress: Progress | None = None,
-    told: Callable[[str], None] = lambda line: None,
+    listener: Listener = SILENT,
+    *,
+    report: Report | None = None,
 ) -> Outcome:
     """Score every tile and write the run folder; the same call continues a run that was stopped.
 
     Args:
         config: What is scored and how.
         out: The run folder, by default ``runs/MODELS``.
-        progress: Called with phase, done and total.
-        told: Called with each sentence that the user should read while the run goes on.
+        listener: Whom to tell how far it is.
+        report: Makes report.html; the run has none without it.
 
     Raises:
         UsageError: the configuration is wrong, or the folder holds another run.
@@ -163,25 +164,20 @@ def run(
     if config.shard is not None:
         raise UsageError(where=f"--shard {config.shard}", found="a shard makes no table", next_step="Call run_shard.")
     started, device = time.time(), choose_device(config.device)
-    with _claimed(config, out, progress, told) as job, Journal(job.folder.journal) as journal:
-        _observe(job, journal, device, progress)
-        return finish(job, journal, _facts(job, device, started), progress)
+    with _claimed(config, out, listener) as job, Journal(job.folder.journal) as journal:
+        _observe(job, journal, device, listener)
+        return finish(job, journal, _facts(job, device, started), listener, report)
 
 
-def run_shard(
-    config: RunConfig,
-    out: Path | None = None,
-    progress: Progress | None = None,
-    told: Callable[[str], None] = lambda line: None,
-) -> ShardOutcome:
+def run_shard(config: RunConfig, out: Path | None = None, listener: Listener = SILENT) -> ShardOutcome:
     """Score the tiles of one shard; the same call continues it. ``merge`` makes the run of all shards.
 
     Arguments and faults as in ``run``.
     """
     started, device, shard = time.time(), choose_device(config.device), Shard.parse(config.shard or "1/1")
-    with _claimed(config, out, progress, told) as job, Journal(job.folder.journal) as journal:
+    with _claimed(config, out, listener) as job, Journal(job.folder.journal) as journal:
         part = replace(job, plan=shard.part(job.plan))
-        _observe(part, journal, device, progress)
+        _observe(part, journal, device, listener)
         job.folder.write_facts(_facts(job, device, started))
         record = write_part(job.folder, shard, len(part.plan.tiles), job.selection)
         skipped = {problem.tile for problem in (*job.inputs.audit.problems, *unreadable(journal))}
@@ -189,24 +185,22 @@ def run_shard(
 
 
 @contextmanager
-def _claimed(
-    config: RunConfig, out: Path | None, progress: Progress | None, told: Callable[[str], None]
-) -> Iterator[Job]:
+def _claimed(config: RunConfig, out: Path | None, listener: Listener) -> Iterator[Job]:
     """Yield the job with its folder held and its weights at hand."""
     folder = RunFolder(out or default_out(config))
     store = WeightsStore(config.weights_dir, offline=config.offline)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     with use_store(store), folder.claimed():
-        inputs, protocol, selection = _prepare(config, progress, store)
+        inputs, protocol, selection = _prepare(config, listener, store)
         for fault in dict.fromkeys(str(gap.fault) for gap in selection.gaps.values()):
             names = [name for name, gap in selection.gaps.items() if str(gap.fault) == fault]
-            told(f"No value for {', '.join(names)}: {fault}")
-        selection, slides = survey_slides(config, inputs, selection, progress)
+            listener.say(f"No value for {', '.join(names)}: {fault}")
+        selection, slides = survey_slides(config, inputs, selection, listener)
         yield Job(config, folder, inputs, protocol, selection, plan_of(config, inputs, selection, slides))
 
 
-def _observe(job: Job, journal: Journal, device: torch.device, progress: Progress | None) -> None:
+def _observe(job: Job, journal: Journal, device: torch.device, listener: Listener) -> None:
     config = job.config
     journal.claim(_settings(job, device))
     publish_text(job.folder.config, config.to_toml())
@@ -219,15 +213,14 @@ def _observe(job: Job, journal: Journal, device: torch.device, progress: Progres
         batch_size=config.batch_size or BATCH_SIZES[device.type],
         workers=config.workers,
         skip_faults=config.on_error == "skip",
-        progress=(lambda done, of: progress("scoring tiles", done, of)) if progress else None,
+        progress=listener.phase("scoring tiles"),
     )
 
 
-def finish(job: Job, journal: Journal, facts: dict[str, object], progress: Progress | None) -> Outcome:
+def finish(job: Job, journal: Journal, facts: dict[str, object], listener: Listener, report: Report | None) -> Outcome:
     """Make the table and the other files of the run folder from a journal that holds every tile."""
     folder, audit = job.folder, job.inputs.audit
-    if progress:
-        progress("making the table", 0, 1)
+    listener.progress("making the table", 0, 1)
     table = tabulate(
         journal,
         protocol=job.protocol.name,
@@ -247,9 +240,9 @@ def finish(job: Job, journal: Journal, facts: dict[str, object], progress: Progr
     publish_tiles(folder, journal, job.plan)
     folder.write_facts(facts)
     publish_text(folder.results, table.to_json())
-    publish_text(folder.report, REPORTS["html"].render(folder))
-    if progress:
-        progress("making the table", 1, 1)
+    if report is not None:
+        publish_text(folder.report, report(folder))
+    listener.progress("making the table", 1, 1)
     return Outcome(table, folder, len({problem.tile for problem in left_out}))
 
 
@@ -261,7 +254,7 @@ def publish_inputs(job: Job) -> None:
 
 
 def survey_slides(
-    config: RunConfig, inputs: Inputs, selection: Selection, progress: Progress | None
+    config: RunConfig, inputs: Inputs, selection: Selection, listener: Listener
 ) -> tuple[Selection, Slides]:
     """Return what is known of whole slides, and the metrics with its digest; nothing is read where none asks for it."""
     if not any(needs_slides(metric) for metric in selection.computable):
@@ -271,7 +264,7 @@ def survey_slides(
         inputs.policy,
         seed=config.seed,
         workers=config.workers,
-        progress=(lambda done, of: progress("looking at slides", done, of)) if progress else None,
+        progress=listener.phase("looking at slides"),
     )
     return replace(selection, metrics=tuple(with_slides(metric, slides) for metric in selection.metrics)), slides
 

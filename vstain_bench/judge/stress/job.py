@@ -27,7 +27,6 @@ from vstain_bench.measure.journal import Journal
 from vstain_bench.measure.observe import observe
 from vstain_bench.measure.selection import Selection, select
 from vstain_bench.networks.weights import WeightsStore, use_store
-from vstain_bench.present.pages.stress import render_stress
 from vstain_bench.tiles.inputs import Inputs, read_inputs, require_complete
 from vstain_bench.types import Metric
 
@@ -47,6 +46,7 @@ def run_stress(
     models: bool = False,
     processes: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    report: Callable[[StressFolder], str] | None = None,
 ) -> Findings:
     """Perturb every real tile in every way, observe it with every metric, and judge the metrics.
 
@@ -61,6 +61,7 @@ def run_stress(
         models: Whether the models of the configuration are displaced as well.
         processes: How many observe tiles; as many as there are cores, where the sweep is worth it, when None.
         progress: Called with phase, done and total.
+        report: Makes report.html; the sweep has none without it.
 
     Raises:
         InputError: the tiles cannot be used, or their pixel size is not known.
@@ -90,7 +91,8 @@ def run_stress(
         with replacing(folder.answers) as temporary:
             answers.to_parquet(temporary, index=False)
         publish_text(folder.findings, findings.to_json())
-        publish_text(folder.report, render_stress(folder))
+        if report is not None:
+            publish_text(folder.report, report(folder))
     return findings
 
 

@@ -1,7 +1,7 @@
 """The job of ``predict``: settle what is asked, stain every tile that is not done, say where the images come from."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from vstain_bench import __version__
 from vstain_bench.base.claim import claimed
 from vstain_bench.base.config import parse_assignments
 from vstain_bench.base.devices import BATCH_SIZES, choose_device
+from vstain_bench.base.listener import SILENT, Listener
 from vstain_bench.base.provenance import command, machine, versions
 from vstain_bench.base.registry import load_plugins, nearest
 from vstain_bench.errors import UsageError
@@ -30,8 +31,6 @@ from vstain_bench.tiles.pairing import Problem, refuse
 from vstain_bench.tiles.sources import Sources, SourceTile, read_sources
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-Progress = Callable[[str, int, int], None]
-"""Called with the phase, what is done, and of how many."""
 
 
 @dataclass(frozen=True)
@@ -98,19 +97,13 @@ class Job:
         }
 
 
-def predict(
-    config: PredictConfig,
-    out: Path,
-    progress: Progress | None = None,
-    told: Callable[[str], None] = lambda line: None,
-) -> Outcome:
+def predict(config: PredictConfig, out: Path, listener: Listener = SILENT) -> Outcome:
     """Stain every H&E tile into a folder; the same call goes on with a prediction that was stopped.
 
     Args:
         config: What is stained and how.
         out: The folder of the images.
-        progress: Called with phase, done and total.
-        told: Called with each sentence that the user should read while the work goes on.
+        listener: Whom to tell how far it is.
 
     Raises:
         UsageError: What is asked does not exist, or the folder holds something else.
@@ -122,28 +115,24 @@ def predict(
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     with claimed(out, "prediction"):
-        job = _settle(config, out, progress)
-        _tell(job, told)
+        job = _settle(config, out, listener)
+        _say(job, listener)
         job.folder.claim(job.settings(), job.facts())
         job.folder.remove_halves()
-        kept = job.folder.verified(job.sources.tiles, config.workers, _phase(progress, "checking what is done"))
+        kept = job.folder.verified(job.sources.tiles, config.workers, listener.phase("checking what is done"))
         if kept:
-            told(f"{len(kept)} images are done already")
+            listener.say(f"{len(kept)} images are done already")
         job.folder.write_done(kept)
-        made, failed = _stain_all(job, kept, progress)
+        made, failed = _stain_all(job, kept, listener)
         return _finish(job, [*kept, *made], failed, len(made), started)
 
 
-def _phase(progress: Progress | None, name: str) -> Callable[[int, int], None] | None:
-    return (lambda done, of: progress(name, done, of)) if progress else None
-
-
-def _settle(config: PredictConfig, out: Path, progress: Progress | None) -> Job:
+def _settle(config: PredictConfig, out: Path, listener: Listener) -> Job:
     adapter, mode, settings = _settle_adapter(config)
     weights = find_weights(config.adapter, adapter, config.weights, WeightsStore(config.weights_dir, offline=True))
     device, policy = choose_device(config.device), DecodePolicy.parse(config.decode)
     folder = PredictionFolder(out, ".jpg" if config.jpeg_quality else ".png")
-    sources = _settle_sources(config, policy, progress)
+    sources = _settle_sources(config, policy, listener)
     folder.refuse_foreign(None if config.manifest else config.source or sources.tiles[0].file.path.parent)
     model = adapter.load(
         Loading(weights=weights.path if weights else None, mode=mode, device=device, settings=settings)
@@ -196,7 +185,7 @@ def _settle_adapter(config: PredictConfig) -> tuple[Adapter, Mode, Mapping[str, 
     return adapter, adapter.modes[config.mode], settings
 
 
-def _settle_sources(config: PredictConfig, policy: DecodePolicy, progress: Progress | None) -> Sources:
+def _settle_sources(config: PredictConfig, policy: DecodePolicy, listener: Listener) -> Sources:
     sources = read_sources(
         source=config.source,
         dataset=config.dataset,
@@ -207,7 +196,7 @@ def _settle_sources(config: PredictConfig, policy: DecodePolicy, progress: Progr
         policy=policy,
         limit=config.limit,
         workers=config.workers,
-        progress=_phase(progress, "checking files"),
+        progress=listener.phase("checking files"),
     )
     _require_complete(sources, config)
     return sources
@@ -241,28 +230,28 @@ def _fit_all(
     return kept, fits
 
 
-def _tell(job: Job, told: Callable[[str], None]) -> None:
+def _say(job: Job, listener: Listener) -> None:
     weights = f", {job.weights.origin} ({job.weights.sha256[:12]})" if job.weights else ""
-    told(f"{job.config.adapter}{weights}: {job.adapter.card.summary}")
-    told(f"mode {job.config.mode}: {job.mode.summary}")
+    listener.say(f"{job.config.adapter}{weights}: {job.adapter.card.summary}")
+    listener.say(f"mode {job.config.mode}: {job.mode.summary}")
     tiled = [fitted.windows for fitted in job.fits.values() if fitted.windows is not None]
     sizes = {tile.id: tile.size for tile in job.sources.tiles}
     padded = sum((fitted.width, fitted.height) != sizes[tile] for tile, fitted in job.fits.items())
     if tiled:
         count = sum(each.count for each in tiled)
-        told(f"{len(tiled)} of {len(job.fits)} tiles go in {job.tiling.windows} or more: {count} in all")
+        listener.say(f"{len(tiled)} of {len(job.fits)} tiles go in {job.tiling.windows} or more: {count} in all")
     else:
-        told(f"{len(job.fits)} tiles go through whole")
+        listener.say(f"{len(job.fits)} tiles go through whole")
     if padded:
-        told(
+        listener.say(
             f"{padded} of {len(job.fits)} tiles are mirrored to multiples of {job.tiling.multiple} px (at least "
             f"{job.tiling.minimum_side}), and cut back"
         )
     for note in job.sources.notes:
-        told(note)
+        listener.say(note)
 
 
-def _stain_all(job: Job, kept: list[Done], progress: Progress | None) -> tuple[list[Done], list[Problem]]:
+def _stain_all(job: Job, kept: list[Done], listener: Listener) -> tuple[list[Done], list[Problem]]:
     """Stain every tile that is not done; return what was written, and the tiles whose H&E cannot be decoded."""
     finished = {done.tile for done in kept}
     todo = [tile for tile in job.sources.tiles if tile.id not in finished]
@@ -270,8 +259,7 @@ def _stain_all(job: Job, kept: list[Done], progress: Progress | None) -> tuple[l
     failed: list[Problem] = []
 
     def advance() -> None:
-        if progress:
-            progress("staining tiles", len(kept) + len(made) + len(failed), len(job.sources.tiles))
+        listener.progress("staining tiles", len(kept) + len(made) + len(failed), len(job.sources.tiles))
 
     def written(done: Done) -> None:
         made.append(done)

@@ -21,7 +21,7 @@ from vstain_bench.models.training.feed import Feed, Portion
 from vstain_bench.models.training.folder import TrainingFolder
 from vstain_bench.models.training.history import Epoch, choose
 from vstain_bench.models.training.keeper import Keeper
-from vstain_bench.models.training.listener import Listener, Pace
+from vstain_bench.models.training.listener import Pace, TrainingListener
 from vstain_bench.models.training.loop import Task, run_epochs
 from vstain_bench.models.training.recipes import matched, settle_recipe
 from vstain_bench.models.training.records import Records
@@ -65,7 +65,7 @@ def default_out(config: TrainConfig) -> Path:
     return Path("runs") / f"train-{config.recipe}"
 
 
-def settle(config: TrainConfig, listener: Listener, store: WeightsStore) -> Settled:
+def settle(config: TrainConfig, listener: TrainingListener, store: WeightsStore) -> Settled:
     """Return what will be trained, after every check that needs no network.
 
     Raises:
@@ -75,13 +75,13 @@ def settle(config: TrainConfig, listener: Listener, store: WeightsStore) -> Sett
     """
     load_plugins(config.tiles.plugin)
     recipe = settle_recipe(config)
-    sets = read_sets(config, listener.phase)
+    sets = read_sets(config, listener)
     require_sizes(sets, recipe, config.recipe)
     recipe = matched(config, recipe, len(sets.train.tiles))
     return Settled(recipe, sets, plan_validation(config, sets.validation, store))
 
 
-def train(config: TrainConfig, out: Path | None = None, listener: Listener | None = None) -> Outcome:
+def train(config: TrainConfig, out: Path | None = None, listener: TrainingListener | None = None) -> Outcome:
     """Train a recipe and leave a folder behind; the same call continues a training that was stopped.
 
     Raises:
@@ -90,13 +90,13 @@ def train(config: TrainConfig, out: Path | None = None, listener: Listener | Non
         MachineError: The folder cannot be used, or weights are missing.
         CheckFailed: The loss is not finite or explodes; the last good state is kept.
     """
-    listener = listener or Listener()
+    listener = listener or TrainingListener()
     store = WeightsStore(config.tiles.weights_dir, offline=config.tiles.offline)
     engine = start_engine(config)
     if config.channels_last is None:
         config = config.model_copy(update={"channels_last": engine.device.type == "cuda"})
     if not engine.main:
-        listener = Listener()
+        listener = TrainingListener()
     with use_store(store):
         try:
             settled = settle(config, listener, store)
@@ -121,17 +121,17 @@ def train(config: TrainConfig, out: Path | None = None, listener: Listener | Non
             engine.end()
 
 
-def _begin(folder: TrainingFolder, identity: dict[str, object], settled: Settled, listener: Listener) -> None:
+def _begin(folder: TrainingFolder, identity: dict[str, object], settled: Settled, listener: TrainingListener) -> None:
     """Say what will be trained, and make the folder that of this training."""
     folder.require_same(identity)
     sets, recipe = settled.sets, settled.recipe
-    listener.told(f"{recipe.summary}; {recipe.total_epochs} epochs")
-    listener.told(f"Weights: {identity['origin']}")
-    listener.told(f"{len(sets.train.tiles)} pairs to train on; {len(sets.validation.tiles)} to validate: {sets.origin}")
+    listener.say(f"{recipe.summary}; {recipe.total_epochs} epochs")
+    listener.say(f"Weights: {identity['origin']}")
+    listener.say(f"{len(sets.train.tiles)} pairs to train on; {len(sets.validation.tiles)} to validate: {sets.origin}")
     for note in sets.notes:
-        listener.told(f"Note: {note}")
+        listener.say(f"Note: {note}")
     for name, gap in settled.validation.selection.gaps.items():
-        listener.told(f"No value for {name}: {gap.reason}")
+        listener.say(f"No value for {name}: {gap.reason}")
     if not folder.card.is_file():
         folder.write_card(complete(identity, (), settled.validation, best=None, finished=False))
         publish_text(folder.recipe, settings_to_toml(recipe))
@@ -144,7 +144,7 @@ def _run(
     engine: Engine,
     models: Models,
     folder: TrainingFolder,
-    listener: Listener,
+    listener: TrainingListener,
 ) -> Outcome:
     recipe, seed = settled.recipe, config.tiles.seed
     models = lay_out(models, channels_last=bool(config.channels_last))
@@ -177,7 +177,7 @@ def _run(
     )
     position = _resume(task)
     if position.epoch > recipe.total_epochs:
-        listener.told("The training is finished already.")
+        listener.say("The training is finished already.")
     elif engine.main:
         with Records(folder.log, folder.tensorboard, logged=position.logged, steps=position.steps) as records:
             began = time.time()
@@ -203,12 +203,12 @@ def _resume(task: Task) -> Position:
         return Position()
     position, threads = load_state(task.folder.state, task.trained(), task.engine)
     if task.engine.device.type == "cpu" and threads != torch.get_num_threads():
-        task.listener.told(
+        task.listener.say(
             f"Note: {threads} threads before, {torch.get_num_threads()} now; weights may differ in their last bits "
             "from those of an uninterrupted training"
         )
     if position.epoch <= task.recipe.total_epochs:
-        task.listener.told(
+        task.listener.say(
             f"Continuing in epoch {position.epoch} of {task.recipe.total_epochs}, after {position.steps} steps"
         )
     return position

@@ -1,9 +1,11 @@
-"""Whom a training tells how it goes: the command line, a test, or nobody."""
+"""What a training reports after each step, and how long steps take."""
 
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+from vstain_bench.base.listener import Listener
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Stepped:
         of: How many there will be.
         losses: Parts of the losses, as they were last looked at.
         images_per_second: Pairs of all devices.
-        seconds_left: Until the end, validations included; None until it can be told.
+        seconds_left: Until the end, validations included; None until it can be estimated.
     """
 
     epoch: int
@@ -30,12 +32,10 @@ class Stepped:
 
 
 @dataclass(frozen=True)
-class Listener:
-    """What is called: with the progress of a phase, after each step, and with sentences for the user."""
+class TrainingListener(Listener):
+    """What a training calls: that of every job, and ``stepped`` after each step."""
 
-    phase: Callable[[str, int, int], None] = lambda phase, done, of: None
     stepped: Callable[[Stepped], None] = lambda stepped: None
-    told: Callable[[str], None] = lambda line: None
 
 
 class Pace:

@@ -20,7 +20,7 @@ from vstain_bench.models.training.feed import Feed
 from vstain_bench.models.training.folder import TrainingFolder
 from vstain_bench.models.training.history import Epoch, choose, measured, summarise
 from vstain_bench.models.training.keeper import Keeper, write_weights
-from vstain_bench.models.training.listener import Listener, Pace, Stepped
+from vstain_bench.models.training.listener import Pace, Stepped, TrainingListener
 from vstain_bench.models.training.records import Records
 from vstain_bench.models.training.sheet import choose_samples, draw_sheet
 from vstain_bench.models.training.state import Position, Trained, all_finite, save_state
@@ -54,7 +54,7 @@ class Task:
     keeper: Keeper
     feed: Feed
     validation: Validation
-    listener: Listener
+    listener: TrainingListener
     pace: Pace
     records: Records | None = None
 
@@ -196,9 +196,7 @@ def _validate(task: Task, position: Position) -> None:
     if due:
         began = time.monotonic()
         phase = f"validating epoch {epoch}" if epoch else "validating the untrained generator"
-        scores = task.validation.score(
-            whole_tiles(task.recipe, generator), task.engine, lambda done, of: task.listener.phase(phase, done, of)
-        )
+        scores = task.validation.score(whole_tiles(task.recipe, generator), task.engine, task.listener.phase(phase))
         task.pace.validated(time.monotonic() - began)
     losses: dict[str, float] = {}
     if position.losses:
@@ -230,10 +228,10 @@ def _publish(task: Task, position: Position, *, finished: bool) -> None:
     best = {"file": folder.best.name, "epoch": chosen.epoch, "sha256": digest(folder.best)} if chosen else None
     folder.write_card(complete(task.identity, position.history, task.validation, best=best, finished=finished))
     if not latest.epoch:
-        task.listener.told(f"Untrained: {_scores(latest)}")
+        task.listener.say(f"Untrained: {_scores(latest)}")
     elif latest.metrics:
         said = summarise(task.validation.choice, position.history)
-        task.listener.told(f"Epoch {latest.epoch} of {task.recipe.total_epochs}: {said}")
+        task.listener.say(f"Epoch {latest.epoch} of {task.recipe.total_epochs}: {said}")
 
 
 def _scores(epoch: Epoch) -> str:

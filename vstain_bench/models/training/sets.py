@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vstain_bench.base.config import RunConfig
+from vstain_bench.base.listener import SILENT, Listener
 from vstain_bench.base.randomness import seed_of
 from vstain_bench.errors import InputError, UsageError
 from vstain_bench.images.reader import DecodePolicy
@@ -18,7 +19,6 @@ from vstain_bench.types import Tile
 
 TRAIN = "train"
 """The split that is trained on where splits exist and none was named."""
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Sets:
     notes: tuple[str, ...]
 
 
-def read_sets(config: TrainConfig, progress: Progress | None = None) -> Sets:
+def read_sets(config: TrainConfig, listener: Listener = SILENT) -> Sets:
     """Return the tiles to train on and those to validate on.
 
     Raises:
@@ -78,14 +78,14 @@ def read_sets(config: TrainConfig, progress: Progress | None = None) -> Sets:
         InputError: Tiles lack a side, a patient is in both sets, or there is only one.
     """
     chosen = _require_one_origin(config)
-    everything, notes = _read(config, config.tiles, progress)
+    everything, notes = _read(config, config.tiles, listener)
     train = _split_of(everything, config)
     limit = config.tiles.limit
     if chosen is None:
         share = config.val_share or DEFAULT_SHARE
         train, validation, origin = _hold_out(train.first(limit), share, config.tiles.seed)
     else:
-        validation, more, origin = _read_validation(config, everything, chosen, progress)
+        validation, more, origin = _read_validation(config, everything, chosen, listener)
         train, validation, notes = train.first(limit), validation.first(limit), (*notes, *more)
         _require_apart(train, validation)
     if train.groups is None:
@@ -113,12 +113,12 @@ def _require_one_origin(config: TrainConfig) -> str | None:
     return next((option for option in named if option != "--val-share"), None)
 
 
-def _read(config: TrainConfig, asked: RunConfig, progress: Progress | None) -> tuple[TileSet, tuple[str, ...]]:
+def _read(config: TrainConfig, asked: RunConfig, listener: Listener) -> tuple[TileSet, tuple[str, ...]]:
     split = asked.split if asked.dataset is None else asked.split or TRAIN
     inputs = read_inputs(
         asked.model_copy(update={"split": split, "limit": None}),
         models=False,
-        progress=(lambda done, of: progress("checking files", done, of)) if progress else None,
+        progress=listener.phase("checking files"),
     )
     _require_pairs(inputs, asked.on_error)
     tiles, audit = inputs.audit.tiles, inputs.audit
@@ -163,22 +163,22 @@ def _of_split(everything: TileSet, split: str, where: str, option: str, splits: 
 
 
 def _read_validation(
-    config: TrainConfig, everything: TileSet, chosen: str, progress: Progress | None
+    config: TrainConfig, everything: TileSet, chosen: str, listener: Listener
 ) -> tuple[TileSet, tuple[str, ...], str]:
     asked, split = config.tiles, config.val_split
     blank = {"real": None, "source": None, "dataset": None, "root": None, "split": None, "manifest": None}
     if chosen == "--val-real":
         folders = {**blank, "real": config.val_real, "source": config.val_source}
-        return *_read(config, asked.model_copy(update=folders), progress), f"folder {config.val_real}"
+        return *_read(config, asked.model_copy(update=folders), listener), f"folder {config.val_real}"
     if chosen == "--val-manifest":
         other = asked.model_copy(update={**blank, "layout": None, "manifest": config.val_manifest})
-        found, notes = _read(config, other, progress)
+        found, notes = _read(config, other, listener)
         if split is not None:
             found = _of_split(found, split, f"--val-manifest {config.val_manifest}", "--val-split", _splits(found))
         return found, notes, f"manifest {_name(config.val_manifest)}" + (f", split {split}" if split else "")
     assert split is not None
     if asked.dataset is not None:
-        return *_read(config, asked.model_copy(update={"split": split}), progress), f"split {split} of {asked.dataset}"
+        return *_read(config, asked.model_copy(update={"split": split}), listener), f"split {split} of {asked.dataset}"
     if asked.manifest is None:
         raise UsageError(
             where=f"--val-split {split}",

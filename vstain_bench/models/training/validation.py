@@ -1,6 +1,6 @@
 """Validation: the generator on whole tiles, as it would be used, by the project's own metrics."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from torch.nn import Module
 from torch.nn.functional import pad
 
 from vstain_bench.base.devices import BATCH_SIZES
+from vstain_bench.base.listener import Advance
 from vstain_bench.errors import UsageError
 from vstain_bench.measure.journal import Journal
 from vstain_bench.measure.observe import Output, Plan, observe
@@ -45,9 +46,7 @@ class Validation:
     choice: Metric
     workers: int
 
-    def score(
-        self, stain: Stain, engine: Engine, progress: Callable[[int, int], None] | None = None
-    ) -> dict[str, float | str]:
+    def score(self, stain: Stain, engine: Engine, progress: Advance | None = None) -> dict[str, float | str]:
         """Return each metric's number over all tiles, or why it has none; every process measures its own tiles.
 
         Raises:
