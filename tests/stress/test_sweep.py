@@ -138,7 +138,7 @@ def test_a_finished_sweep_continues_to_the_same_bytes(swept: StressFolder, tissu
     before = [file.read_bytes() for file in files]
     run_stress(config_of(tissue), swept.path, perturbations=NAMES, report=render_stress)
     assert [file.read_bytes() for file in files] == before
-    run_stress(config_of(tissue, workers=2), tmp_path / "anew", perturbations=NAMES)
+    run_stress(config_of(tissue, workers=2), tmp_path / "anew", perturbations=NAMES, report=render_stress)
     assert [(tmp_path / "anew" / file.name).read_bytes() for file in files] == before
 
 
