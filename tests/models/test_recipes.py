@@ -243,23 +243,13 @@ def test_either_network_can_be_chosen_without_the_variant() -> None:
 
 # --- defaults, schedules, epochs ---
 
-# recipe, learning rate, batch, epochs, crop, flips, and the total steps on its own data
-PAPER = {
-    "cssp2p": (5e-5, 8, 200, 512, (True, True), 290_400),
-    "pyramid_pix2pix": (2e-4, 2, 200, None, (True, False), 389_600),
-    "asp": (2e-4, 1, 40, 512, (True, False), 185_680),
-}
 
-
-@pytest.mark.parametrize("name", PAPER)
-def test_defaults_are_those_of_the_papers(name: str) -> None:
-    recipe = RECIPES[name]
-    flips = (recipe.horizontal_flip, recipe.vertical_flip)
-    found = (recipe.lr, recipe.batch_size, recipe.total_epochs, recipe.crop, flips, recipe.original_steps)
-    assert found == PAPER[name]
-    optimisers = recipe.optimisers(small(name).build(device=CPU, seed=0))
+@pytest.mark.parametrize("name", ["cssp2p", "pyramid_pix2pix", "asp"])
+def test_optimisers_are_those_of_the_papers(name: str) -> None:
+    optimisers = RECIPES[name].optimisers(small(name).build(device=CPU, seed=0))
     for optimiser in (optimisers.generator, optimisers.discriminator):
         assert type(optimiser).__name__ == ("AdamW" if name == "cssp2p" else "Adam")
+        assert optimiser.defaults["lr"] == (5e-5 if name == "cssp2p" else 2e-4)
         assert optimiser.defaults["betas"] == (0.5, 0.999)
         assert optimiser.defaults["weight_decay"] == (1e-5 if name == "cssp2p" else 0)
 

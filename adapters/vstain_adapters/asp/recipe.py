@@ -67,7 +67,7 @@ class Asp:
     asp_weight: NonNegativeFloat = 10.0
     pyramid_weight: NonNegativeFloat = 10.0
     pyramid_weights: Annotated[tuple[NonNegativeFloat, ...], Field(min_length=1)] = (
-        1 / 64, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1.0,
+        1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0,
     )  # fmt: skip
     schedule: Schedule = "lambda"
     lookup: Lookup = "linear"

@@ -1,11 +1,11 @@
 """The Gaussian pyramid loss of ASP: mean absolute difference at six levels, the coarsest with the greatest weight.
 
-    L = 1/6 Σ_{l=0..5} w_l mean |Q_l(generated) − Q_l(real)|,  w = (1/64, 1/64, 1/32, 1/16, 1/8, 1) by default
+    L = 1/6 Σ_{l=0..5} w_l mean |Q_l(generated) − Q_l(real)|,  w = (1/64, 1/32, 1/16, 1/8, 1/4, 1) in ASP's run
     Q_l = blurred R_l for l < 5,  R_0 = identity,  R_{l+1} = every second pixel of Q_l,  Q_5 = R_5
 
 with a 5×5 binomial blur / 256 and reflected edges. Level 0 is blurred already. Images in [-1, 1]; range [0, 2 Σ w / 6],
-0 for a copy. Source: Li et al. 2023 (ASP); code b113ed2 ``models/gauss_pyramid.py`` and
-``models/cpt_model.py:95-101,230-236``.
+0 for a copy. Source: Li et al. 2023 (ASP); code b113ed2 ``models/gauss_pyramid.py``,
+``models/cpt_model.py:95-101,230-236`` and, for the weights, ``experiments/mist_launcher.py:34``.
 """
 
 from collections.abc import Sequence
