@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from tests.models import published_keys as published
 from vstain_adapters.shared.networks.blur import BlurDown, BlurUp
+from vstain_adapters.shared.networks.instance_norm import InstanceNorm
 from vstain_adapters.shared.networks.patch_projector import PatchProjector, draw_places
 from vstain_adapters.shared.networks.patchgan import AntialiasedPatchGan, StridedPatchGan
 from vstain_adapters.shared.networks.pix2pix_unet import Pix2PixUnet
@@ -117,7 +118,7 @@ def test_the_unet_of_the_paper_has_instance_norm_and_nothing_but_instance_norm()
         network = Unet()
     norms = [module for module in network.modules() if "Norm" in type(module).__name__]
     assert len(norms) == 53 + 10, "premise: a ResNet-50's norms and two for each of five decoder blocks"
-    assert all(type(norm) is nn.InstanceNorm2d and not norm.affine for norm in norms)
+    assert all(type(norm) is InstanceNorm and not norm.affine for norm in norms)
     assert sum(parameter.numel() for parameter in network.parameters()) == 32_466_291
 
 

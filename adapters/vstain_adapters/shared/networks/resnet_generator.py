@@ -14,12 +14,13 @@ from typing import Literal, overload
 from torch import Tensor, nn
 
 from vstain_adapters.shared.networks.blur import BlurDown, BlurUp
+from vstain_adapters.shared.networks.instance_norm import InstanceNorm
 from vstain_adapters.shared.networks.weights import Wrap, plain, spectral
 
 Norm = Literal["batch", "instance"]
 NORMS: dict[str, type[nn.BatchNorm2d] | type[nn.InstanceNorm2d]] = {
     "batch": nn.BatchNorm2d,
-    "instance": nn.InstanceNorm2d,
+    "instance": InstanceNorm,
 }
 
 

@@ -11,6 +11,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from vstain_adapters.shared.networks.instance_norm import InstanceNorm
 from vstain_bench.networks.torchvision_schema import prepare_torchvision
 
 WIDTHS = (2048, 1024, 512, 256, 64)
@@ -25,7 +26,7 @@ class Encoder(nn.Module):
         prepare_torchvision()
         from torchvision.models.resnet import Bottleneck, ResNet
 
-        self.model = ResNet(Bottleneck, [3, 4, 6, 3], norm_layer=nn.InstanceNorm2d)
+        self.model = ResNet(Bottleneck, [3, 4, 6, 3], norm_layer=InstanceNorm)
         self.model.conv1.stride = (1, 1)
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -46,7 +47,7 @@ class DoubleConvolution(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for width in (before, after):
-            layers += [nn.Conv2d(width, after, 3, padding=1), nn.InstanceNorm2d(after), nn.ReLU(inplace=True)]
+            layers += [nn.Conv2d(width, after, 3, padding=1), InstanceNorm(after), nn.ReLU(inplace=True)]
         self.double_conv = nn.Sequential(*layers)
 
     def forward(self, features: Tensor) -> Tensor:

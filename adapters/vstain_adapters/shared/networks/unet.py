@@ -10,6 +10,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from vstain_adapters.shared.networks.instance_norm import InstanceNorm
 from vstain_bench.base.extras import extra
 from vstain_bench.networks.torchvision_schema import prepare_torchvision
 
@@ -38,6 +39,6 @@ class Unet(nn.Module):
 def _use_instance_norm(network: nn.Module) -> None:
     for name, child in network.named_children():
         if isinstance(child, nn.BatchNorm2d):
-            setattr(network, name, nn.InstanceNorm2d(child.num_features))
+            setattr(network, name, InstanceNorm(child.num_features))
         else:
             _use_instance_norm(child)
