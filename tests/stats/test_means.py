@@ -101,6 +101,7 @@ SMOOTH = stats.norm.ppf((np.arange(1, 13) - 0.5) / 12)
 CAUTIONS: list[tuple[list[float], list[int], tuple[Caution, ...]]] = [
     # means of the patients, their tiles, what is said
     (SMOOTH.tolist(), [5] * 12, ()),
+    (SMOOTH[1:-1].tolist(), [5] * 10, ()),
     (SMOOTH[:9].tolist(), [5] * 9, ("few-patients",)),
     # (66 + 11)² / (36 · 11 + 121) = 11.5 patients; with 40 tiles of one it is 5.6
     (SMOOTH.tolist(), [6] * 11 + [11], ()),
@@ -123,6 +124,12 @@ def test_cautions(means: list[float], tiles: list[int], expected: tuple[Caution,
 def test_equal_patients_count_in_full_and_unequal_ones_less() -> None:
     assert effective_groups(np.array([4, 4, 4])) == pytest.approx(3.0, abs=1e-12)
     assert effective_groups(np.array([1, 1, 1000])) == pytest.approx(1.004, abs=1e-3)
+
+
+def test_skewness_is_told_beyond_two_standard_errors() -> None:
+    """0 to 15 and an outlier: G1 is 0.89 of two standard errors at 25, 1.004 at 26."""
+    assert not skewed(np.array([*range(16), 25.0]))
+    assert skewed(np.array([*range(16), 26.0]))
 
 
 def test_normal_means_are_called_skewed_as_rarely_as_promised() -> None:
