@@ -16,7 +16,7 @@ from vstain_bench.base.config import RunConfig, make_config
 from vstain_bench.errors import InputError, MachineError, UsageError
 from vstain_bench.measure.run import preview, run
 from vstain_bench.phantom import PhantomSet
-from vstain_bench.present.formats import REPORTS
+from vstain_bench.present.pages.run import render_run
 from vstain_bench.present.schemas import read_schema
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import Table
@@ -35,7 +35,7 @@ def config_of(phantom: PhantomSet, **changes: object) -> RunConfig:
 @pytest.fixture(scope="module")
 def finished(phantom: PhantomSet, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     out = tmp_path_factory.mktemp("runs") / "finished"
-    return run(config_of(phantom), out, report=REPORTS["html"].render).folder
+    return run(config_of(phantom), out, report=render_run).folder
 
 
 def test_every_file_of_the_run_folder_is_there(finished: RunFolder) -> None:
@@ -135,7 +135,7 @@ def test_the_order_of_a_folder_changes_no_byte(
 
 
 def test_another_place_on_disk_changes_no_byte(finished: RunFolder, phantom_copy: PhantomSet, tmp_path: Path) -> None:
-    other = run(config_of(phantom_copy), tmp_path / "elsewhere", report=REPORTS["html"].render).folder
+    other = run(config_of(phantom_copy), tmp_path / "elsewhere", report=render_run).folder
     assert other.results.read_bytes() == finished.results.read_bytes()
     assert other.report.read_bytes() == finished.report.read_bytes()
 

@@ -19,8 +19,8 @@ from vstain_bench.base.text import printable
 from vstain_bench.images.reader import encode_png
 from vstain_bench.present.figures.distributions import MOST_TILES, Axis, spread_dots
 from vstain_bench.present.figures.panel import choose_scale_bar, parse_image_file, pick
-from vstain_bench.present.formats import REPORTS
-from vstain_bench.present.formats.html import render, shorten_paths, shown_command
+from vstain_bench.present.pages.frame import shorten_paths
+from vstain_bench.present.pages.run import render_run, shown_command
 from vstain_bench.present.sentences.run import headline
 from vstain_bench.results.folder import RunFolder
 
@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 @pytest.fixture(scope="module")
 def page(folder: RunFolder) -> str:
-    return render(folder)
+    return render_run(folder)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ class Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
         if tag == "table":
-            self._in_scores = dict(attrs).get("class") == "scores"
+            self._in_scores = not self.rows and dict(attrs).get("class") == "sheet"
         if tag == "tr" and self._in_scores:
             self.rows.append([])
         if tag in ("td", "th") and self._in_scores:
@@ -99,26 +99,30 @@ def decoded(uri: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))), dtype=float)
 
 
-def test_it_is_registered_as_html() -> None:
-    assert REPORTS["html"].render is render
-    assert REPORTS["html"].extension == "html"
-
-
 def test_every_row_and_column_of_the_table_is_on_the_page(page: str) -> None:
     rows = Reader(page).rows
-    assert rows[0] == ["Model", "css↑", "ssim↑", "psnr↑dB", "fd_random↓", "fid↓"]  # without a value: last
-    assert [row[0] for row in rows[1:]] == ["plain", "blurred", "Controls, on 4 tiles", "mean colour"]
+    assert rows[0] == ["Name", "plain", "blurred", "mean colour"]
+    assert [row[0] for row in rows[1:]] == [
+        "css↑",
+        "ssim↑",
+        "psnr↑dB",
+        "fd_random↓",
+    ]  # fid has no value: a note says so
     assert rows[1][1].startswith("0.65± 0.13†[0.60, 0.70]")
-    assert rows[1][3].startswith("21.3± 1.5[21.3, 21.4]")  # the mean of the three finite values
-    assert rows[1][4:] == ["1.5[-0.5, 3.5]", "–a"]
-    assert rows[4][1:] == ["0.15± 0.06[0.10, 0.20]", "0.25± 0.06[0.20, 0.30]", "12.5± 1.3[12.4, 12.6]", "–", "–"]
+    assert rows[3][1].startswith("21.3± 1.5[21.3, 21.4]")  # the mean of the three finite values
+    assert rows[4][1:] == ["1.5[-0.5, 3.5]", "1.5[-0.5, 3.5]", "–"]
+    assert [row[3] for row in rows[1:4]] == [
+        "0.15± 0.06[0.10, 0.20]",
+        "0.25± 0.06[0.20, 0.30]",
+        "12.5± 1.3[12.4, 12.6]",
+    ]
 
 
 @pytest.mark.parametrize(
     "expected",
     [
         "intervals over fewer than 10 patients are unreliable",  # the table's warnings
-        "<sup>a</sup> unavailable: weights &#39;inception&#39; are in none of …/vstain-bench/weights",  # shortened
+        "unavailable: weights &#39;inception&#39; are in none of …/vstain-bench/weights",  # shortened
         "EXIF orientation 1 is applied",  # notes of the audit
         "win:gaussian11",  # signatures
         "Wang, Bovik, Sheikh, Simoncelli",  # citations of known metrics
@@ -185,7 +189,7 @@ def test_the_difference_is_black_at_zero_and_saturates_at_half(tmp_path: Path) -
         encode_png(path, generated if owner == "plain" else real)
     images = {(owner, "t1"): path for owner, path in files.items()}
     run = write_run(tmp_path / "run", {"plain": {"ssim": [0.5]}}, tiles=["t1"], images=images)
-    uris = re.findall(r'<img src="(data:[^"]+)"', render(run))
+    uris = re.findall(r'<img src="(data:[^"]+)"', render_run(run))
     difference = decoded(uris[3])
     assert difference.shape == (64, 96, 3)
     assert difference[:, :40] == pytest.approx(np.broadcast_to([0, 0, 4], (64, 40, 3)), abs=6)
@@ -213,7 +217,7 @@ def test_tiles_that_are_gone_leave_placeholders(tmp_path: Path) -> None:
     images = write_tiles(tmp_path / "tiles", ["source", "real", "plain"], tiles, side=64)
     images["real", "t1"] = broken
     del images["source", "t2"], images["real", "t3"]
-    page = render(write_run(tmp_path / "run", {"plain": {"ssim": [0.1, 0.2, 0.3]}}, tiles=tiles, images=images))
+    page = render_run(write_run(tmp_path / "run", {"plain": {"ssim": [0.1, 0.2, 0.3]}}, tiles=tiles, images=images))
     found = re.findall(r'class="missing"[^>]*>(.*?)</div>', page)
     assert [re.sub(r" cannot be read: .+", " cannot be read", each) for each in found] == [
         "1.png is no longer there", "needs both images, of one size",  # best: t3 has no real tile
@@ -229,19 +233,19 @@ def test_equal_runs_give_equal_bytes_wherever_they_lie(folder: RunFolder, page: 
     command = ["vstain-bench", "run", "/data/study/models/plain", f"--out={other.path}"]
     machine = {"host": "another-host", "platform": "Linux", "processor": "x86_64", "cores": 2}
     replace_facts(other, command=command, machine=machine, started="2027-01-01T00:00:00Z", seconds=1.0)
-    assert render(folder) == page
-    assert render(other) == page
+    assert render_run(folder) == page
+    assert render_run(other) == page
     for hidden in (str(folder.path), str(folder.path.parent), "pathology-host", "2026-01-02", "1234.5", "/home/alice"):
         assert hidden not in page
     replace_facts(other, device="cuda")
-    assert render(other) != page
+    assert render_run(other) != page
 
 
 def test_many_tiles_keep_the_page_small(tmp_path: Path) -> None:
     number = MOST_TILES + 100
     values = [0.1 + 0.8 * index / number for index in range(number)]
     few, many = (
-        render(
+        render_run(
             write_run(
                 tmp_path / name,
                 {f"m{model}": {metric: values[:count] for metric in PER_TILE} for model in range(10)},
@@ -343,9 +347,9 @@ def test_the_headline_says_what_the_table_says(
 
 
 def test_hostile_names_are_text(hostile: RunFolder) -> None:
-    page = render(hostile)
+    page = render_run(hostile)
     reader = Reader(page)
-    assert [row[0] for row in reader.rows[1:7]] == [printable(name) for name in HOSTILE]
+    assert reader.rows[0][1 : len(HOSTILE) + 1] == [printable(name) for name in HOSTILE]
     assert not {"\u202e", "\x1b", "\u2028"} & set(page)
     assert sum(tag == "script" for tag, _ in reader.tags) == 1
     assert not [given for _, given in reader.tags if any(name.startswith("on") for name in given)]
@@ -353,7 +357,7 @@ def test_hostile_names_are_text(hostile: RunFolder) -> None:
 
 
 def test_an_empty_run_is_still_a_page(tmp_path: Path) -> None:
-    page = render(write_run(tmp_path / "run", {"plain": {"ssim": []}}, tiles=(), facts={"notes": []}))
+    page = render_run(write_run(tmp_path / "run", {"plain": {"ssim": []}}, tiles=(), facts={"notes": []}))
     assert "No metric of this run ranks single tiles" in page
 
 
@@ -364,11 +368,6 @@ class Report(Visit):
         path = folder / "report.html"
         path.write_text(text, encoding="utf-8")
         super().__init__(browser, path, **context)
-
-    def column(self, number: int) -> list[str]:
-        """Return the row titles of the models as the reader sees them, after a click on a column's header."""
-        self.page.locator("table.scores thead button").nth(number).click()
-        return list(self.page.locator("table.scores tbody.models th").all_inner_texts())
 
 
 @pytest.mark.browser
@@ -394,26 +393,12 @@ def test_the_policy_stops_what_an_injection_would_do(browser: Any, page: str, tm
 
 @pytest.mark.browser
 def test_hostile_names_do_nothing_in_a_browser(browser: Any, hostile: RunFolder, tmp_path: Path) -> None:
-    visit = Report(browser, render(hostile), tmp_path)
+    visit = Report(browser, render_run(hostile), tmp_path)
     assert (visit.fetched, visit.complaints) == ([], [])
     assert visit.page.locator("script").count() == 1
     assert visit.page.locator('img[src="x"]').count() == 0
-    names = visit.page.locator("table.scores tbody.models th").all_inner_texts()
+    names = visit.page.locator("table.sheet").first.locator("thead th.measured").all_inner_texts()
     assert names == [printable(name) for name in HOSTILE]
-
-
-@pytest.mark.browser
-def test_a_click_on_a_header_sorts_and_a_third_restores(browser: Any, page: str, tmp_path: Path) -> None:
-    visit = Report(browser, page, tmp_path)
-    ssim = 2  # plain 0.575, blurred 0.5: the table's order is best first
-    psnr = 3  # plain 21.3, blurred 26.5
-    assert [visit.column(psnr) for _ in range(3)] == [["blurred", "plain"], ["plain", "blurred"], ["plain", "blurred"]]
-    assert [visit.column(ssim) for _ in range(2)] == [["plain", "blurred"], ["blurred", "plain"]]
-    sorted_by = visit.page.locator("table.scores th[aria-sort=ascending]")
-    assert sorted_by.all_inner_texts() == ["ssim ↑"]
-    assert visit.column(0) == ["blurred", "plain"]
-    controls = visit.page.locator("table.scores tbody.controls th").all_inner_texts()
-    assert controls == ["Controls, on 4 tiles", "mean colour"]
 
 
 @pytest.mark.browser

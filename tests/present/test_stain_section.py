@@ -10,8 +10,10 @@ from vstain_bench.measure.run import run
 from vstain_bench.phantom import Defects, PhantomSet, write_phantom
 from vstain_bench.present.figures.nests import HALLUCINATED, OMITTED, Nests, _areas, _map, _on_pixels, make_nests
 from vstain_bench.present.figures.panel import read_pairs, read_pixels, tile_policy
-from vstain_bench.present.formats import REPORTS
+from vstain_bench.present.formats import render
+from vstain_bench.present.pages.run import render_run
 from vstain_bench.present.sentences.stain import stain_notes, stain_section
+from vstain_bench.present.subjects.run import document
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import Quantity, Table
 
@@ -90,11 +92,11 @@ def test_the_background_is_stated_in_every_format(folder: RunFolder) -> None:
     level = table.quantity("real", "background_od_bias", "I0 red")
     assert level is not None
     for name in ("terminal", "md"):
-        text = " ".join(REPORTS[name].render(folder).split())
+        text = " ".join(render(document(folder), name).split())
         assert "Background I0, median over tiles, of 255: real" in text
         assert f"{level:.1f}" in text
         assert "H-score" in text
-    page = REPORTS["html"].render(folder)
+    page = render_run(folder)
     assert f"{level:.1f} /" in page
     assert "tiles without glass in sight" in page
 
@@ -163,7 +165,7 @@ def test_a_model_without_any_is_said_to_have_none(folder: RunFolder) -> None:
 
 
 def test_the_page_holds_both_sections_and_no_style_attribute(folder: RunFolder) -> None:
-    page = REPORTS["html"].render(folder)
+    page = render_run(folder)
     for words in ('id="stain"', 'id="nests"', "Positive pixels by threshold", "Mean DAB by label", "most invented"):
         assert words in page
     assert " style=" not in page, "the content security policy would drop it"
@@ -175,7 +177,7 @@ def test_without_pixel_size_or_pictures_the_page_says_so(phantom_set: PhantomSet
     config = make_config({"generated": models, "real": phantom_set.real, "protocol": "stain", "workers": 0})
     folder = run(config, tmp_path / "run").folder
     assert make_nests(folder, folder.read_table(), _values(folder)) is None, "no area without µm per pixel"
-    page = REPORTS["html"].render(folder)
+    page = render_run(folder)
     assert 'id="nests"' not in page
     assert "needs µm per pixel: pass --mpp" in page
     assert "Mean DAB by label" not in page, "no label is known"
@@ -198,6 +200,6 @@ def test_a_run_without_stain_has_no_such_section(phantom: PhantomSet, tmp_path: 
     )
     folder = run(config, tmp_path / "run").folder
     assert stain_section(folder.read_table()).empty
-    page = REPORTS["html"].render(folder)
+    page = render_run(folder)
     assert 'id="stain"' not in page
     assert 'id="nests"' not in page

@@ -26,7 +26,7 @@ def demo(
     from vstain_bench.cli.output import print_table
     from vstain_bench.measure.run import run
     from vstain_bench.phantom import Displacement, write_phantom
-    from vstain_bench.present.formats import REPORTS
+    from vstain_bench.present.pages.run import render_run
 
     # where the real IHC lies against its H&E: a micrometre, as after good registration of a re-stained section
     displaced = Displacement(shift_um=(0.6, -0.8), elastic_um=0.5, elastic_length_um=30.0)
@@ -39,7 +39,7 @@ def demo(
         listener.progress("writing tissue", 1, 1)
         models = dict(phantom.models)
         config = RunConfig(generated=models, manifest=phantom.manifest, offline=True, controls=12, seed=seed)
-        outcome = run(config, out / "run", listener, report=REPORTS["html"].render)
+        outcome = run(config, out / "run", listener, report=render_run)
     print_table(outcome.table)
     options.talk(f"Tiles: {out / 'tiles'}  Run folder: {outcome.folder.path}")
     options.talk(f"Report: {outcome.folder.report.resolve()}")

@@ -22,10 +22,10 @@ def merge(
     """
     from vstain_bench.cli.output import print_table
     from vstain_bench.measure.merge import merge as join
-    from vstain_bench.present.formats import REPORTS
+    from vstain_bench.present.pages.run import render_run
 
     with listening(quiet) as listener:
-        outcome = join(shards, out, listener, report=REPORTS["html"].render)
+        outcome = join(shards, out, listener, report=render_run)
     if json:
         sys.stdout.write(outcome.table.to_json())
     else:

@@ -9,12 +9,14 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from vstain_bench.present.formats import render
 from vstain_bench.present.formats.terminal import draw
 
 if TYPE_CHECKING:
     from vstain_bench.judge.stress.findings import Estimate, Findings
     from vstain_bench.measure.run import Preview
     from vstain_bench.models.training.job import Outcome
+    from vstain_bench.present.sheet import Document
     from vstain_bench.results.table import Table
 
 
@@ -35,9 +37,19 @@ def print_json(content: object) -> None:
     sys.stdout.write(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=str) + "\n")
 
 
+def put(document: "Document", name: str = "terminal") -> None:
+    """Print a document on stdout in a format; a terminal is drawn on, with its width and colours."""
+    if name == "terminal":
+        draw(document, console())
+    else:
+        sys.stdout.write(render(document, name))
+
+
 def print_table(table: "Table") -> None:
     """Print a run's table."""
-    draw(table, console(), labels=False)
+    from vstain_bench.present.subjects.run import overview
+
+    put(overview(table))
 
 
 def print_records(records: Sequence[Mapping[str, object]]) -> None:

@@ -78,7 +78,7 @@ def run(
     )  # fmt: skip
     from vstain_bench.cli.output import print_json, print_preview, print_table
     from vstain_bench.measure import run as job
-    from vstain_bench.present.formats import REPORTS
+    from vstain_bench.present.pages.run import render_run
 
     if dry_run:
         preview = job.preview(settings, out)
@@ -87,7 +87,7 @@ def run(
     if settings.shard is not None:
         return _run_shard(settings, out, json=json, quiet=quiet)
     with listening(quiet) as listener:
-        outcome = job.run(settings, out, listener, report=REPORTS["html"].render)
+        outcome = job.run(settings, out, listener, report=render_run)
     if json:
         sys.stdout.write(outcome.table.to_json())
     else:

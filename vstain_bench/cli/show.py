@@ -26,33 +26,26 @@ def show(
     """
     from vstain_bench.base.files import publish_text
     from vstain_bench.base.registry import load_plugins
+    from vstain_bench.cli.output import put
     from vstain_bench.judge.stress.folder import StressFolder
+    from vstain_bench.present.formats import render
+    from vstain_bench.present.subjects.run import document
+    from vstain_bench.results.folder import RunFolder
 
     load_plugins(tuple(plugin or ()))
     sweep = StressFolder(folder)
-    text = _sweep(sweep, format_) if sweep.findings.is_file() else _run(folder, format_, drawn=out is None)
-    if text is None:
-        return 0
-    if out is not None:
+    if sweep.findings.is_file():
+        text = _sweep(sweep, format_)
+        if text is not None and out is None:
+            sys.stdout.write(text)
+    elif out is None:
+        put(document(RunFolder(folder)), format_)
+    else:
+        text = render(document(RunFolder(folder)), format_)
+    if out is not None and text is not None:
         publish_text(out, text)
         options.talk(f"Written: {out}")
-    else:
-        sys.stdout.write(text)
     return 0
-
-
-def _run(folder: Path, format_: str, *, drawn: bool) -> str | None:
-    """Return a run in a format, or None where it was drawn on the terminal."""
-    from vstain_bench.cli.output import console
-    from vstain_bench.present.formats import REPORTS
-    from vstain_bench.present.formats.terminal import draw
-    from vstain_bench.results.folder import RunFolder
-
-    report, run = REPORTS[format_], RunFolder(folder)
-    if report.name == "terminal" and drawn:
-        draw(run.read_table(), console())
-        return None
-    return report.render(run)
 
 
 def _sweep(folder: "StressFolder", format_: str) -> str | None:

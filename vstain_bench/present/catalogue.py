@@ -12,7 +12,7 @@ from vstain_bench.metrics import METRICS, build
 from vstain_bench.models.checkpoints import adapters
 from vstain_bench.models.contract import RECIPES
 from vstain_bench.networks.encoders import ENCODERS
-from vstain_bench.present.formats import REPORTS
+from vstain_bench.present.formats import FORMATS
 from vstain_bench.present.gate.outputs import OUTPUTS
 from vstain_bench.tiles.layouts import LAYOUTS
 
@@ -84,7 +84,7 @@ def _controls() -> list[Record]:
 
 
 def _reports() -> list[Record]:
-    return [{"name": name, "summary": REPORTS[name].summary} for name in REPORTS]
+    return [{"name": name, "summary": FORMATS[name].summary} for name in FORMATS]
 
 
 def _gate_formats() -> list[Record]:

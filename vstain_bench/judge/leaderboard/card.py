@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vstain_bench.present.figures.panel import parse_image_file, read_pairs
-from vstain_bench.present.formats.html import shorten_paths
+from vstain_bench.present.pages.frame import shorten_paths
 from vstain_bench.results.folder import RunFolder
 
 NAMES = {"card.json": "Training", "predict.json": "Prediction"}

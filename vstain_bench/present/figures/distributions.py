@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vstain_bench.present.numbers import Column, columns, model_title
+from vstain_bench.present.numbers import ARROWS, cell_of, decimals_of, model_title
 from vstain_bench.results.table import Row, Table
 
 MOST_TILES = 500
@@ -126,21 +126,22 @@ def distributions(table: Table, values: Values) -> list[Figure]:
     """Return one figure per metric that has a value; metrics of whole sets, which are small figures, stand last."""
     number = sum(len(each) for each in values.values())
     dotted = table.inputs.tiles <= MOST_TILES and number <= MOST_DOTS
-    figures = [_figure(table, column, values, dotted) for column in columns(table)]
+    figures = [_figure(table, first, values, dotted) for first in table.metrics()]
     return sorted((figure for figure in figures if figure is not None), key=lambda figure: not figure.per_tile)
 
 
-def _figure(table: Table, column: Column, values: Values, dotted: bool) -> Figure | None:
-    found = [table.find(model, column.metric) for model in table.row_models()]
+def _figure(table: Table, first: Row, values: Values, dotted: bool) -> Figure | None:
+    found = [table.find(model, first.metric) for model in table.row_models()]
     rows = [row for row in found if row is not None and row.value is not None]
     if not rows:
         return None
-    per_tile = {row.model: list(values.get((row.model, column.metric), ())) for row in rows}
+    per_tile = {row.model: list(values.get((row.model, first.metric), ())) for row in rows}
     finite = {model: [value for value in each if math.isfinite(value)] for model, each in per_tile.items()}
     ends = [end for row in rows for end in (row.value, row.low, row.high) if end is not None]
+    digits = decimals_of(rows)
     axis = Axis([*ends, *(value for each in finite.values() for value in each)])
     levels = [
-        Place(axis.place(row.value), f"{model_title(row.model)} {column.cells[row.model].value}")
+        Place(axis.place(row.value), f"{model_title(row.model)} {row.value:.{digits}f}")
         for row in rows
         if row.is_control and row.value is not None
     ]
@@ -148,21 +149,21 @@ def _figure(table: Table, column: Column, values: Values, dotted: bool) -> Figur
     if levels and rows[0].better != "target":
         best = (max if rows[0].better == "higher" else min)(levels, key=lambda level: level.at)
     return Figure(
-        title=column.metric,
-        unit=column.unit,
-        arrow=column.arrow,
+        title=first.metric,
+        unit=first.unit,
+        arrow=ARROWS[first.better],
         per_tile=any(finite.values()),
         ticks=axis.ticks(),
         levels=tuple(levels),
         best_level=best,
-        tracks=tuple(_track(row, column, finite[row.model], axis, dotted) for row in rows),
+        tracks=tuple(_track(row, digits, finite[row.model], axis, dotted) for row in rows),
         unplaced=sum(len(per_tile[model]) - len(finite[model]) for model in per_tile),
     )
 
 
-def _track(row: Row, column: Column, values: Sequence[float], axis: Axis, dotted: bool) -> Track:
-    cell = column.cells[row.model]
-    told = [f"{model_title(row.model)}: {cell.value}"]
+def _track(row: Row, digits: int, values: Sequence[float], axis: Axis, dotted: bool) -> Track:
+    cell = cell_of(row, digits)
+    told = [f"{model_title(row.model)}: {cell.text}"]
     told += [f"95 % interval {cell.interval}"] if cell.interval else []
     told += [f"{len(values)} tiles from {min(values):.4g} to {max(values):.4g}"] if values else []
     box = None

@@ -1,19 +1,13 @@
-"""The table as data: the JSON that results.json holds, and CSV for a spreadsheet."""
+"""For programs: the values themselves as JSON, one record per number as CSV."""
 
 import csv
 import io
 
 from vstain_bench.base.text import printable
-from vstain_bench.present.formats.definition import REPORTS, Report
-from vstain_bench.results.folder import RunFolder
-from vstain_bench.results.table import Row
+from vstain_bench.present.formats.definition import FORMATS, Format
+from vstain_bench.present.sheet import Document
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def render_json(folder: RunFolder) -> str:
-    """Return exactly the content of results.json."""
-    return folder.read_table().to_json()
 
 
 def guard_formula(value: object) -> object:
@@ -23,18 +17,21 @@ def guard_formula(value: object) -> object:
     return printable(f"'{value}" if value.startswith(_FORMULA) else value)
 
 
-def render_csv(folder: RunFolder) -> str:
-    """Return one line per row of the table; empty cells are undefined."""
-    table = folder.read_table()
+def render_json(document: Document) -> str:
+    """Return the values that a document shows, as strict JSON."""
+    return document.content.to_json()
+
+
+def render_csv(document: Document) -> str:
+    """Return one line per record; an empty cell is undefined."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    fields = list(Row.model_fields)
-    writer.writerow(fields)
-    for row in table.rows:
-        values = row.model_dump(mode="json") | {"unbeaten": ";".join(row.unbeaten)}
-        writer.writerow([guard_formula("" if values[field] is None else values[field]) for field in fields])
+    for number, record in enumerate(document.records()):
+        if not number:
+            writer.writerow(record)
+        writer.writerow([guard_formula("" if value is None else value) for value in record.values()])
     return text.getvalue()
 
 
-REPORTS.register("json")(Report("json", "the content of results.json", "json", render_json))
-REPORTS.register("csv")(Report("csv", "one line per row, for a spreadsheet", "csv", render_csv))
+FORMATS.register("json")(Format("json", "every value, for a program", "json", render_json))
+FORMATS.register("csv")(Format("csv", "one line per number, for a spreadsheet", "csv", render_csv))

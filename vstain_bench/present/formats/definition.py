@@ -1,20 +1,51 @@
-"""What a report is: the table of a run folder as text, in one format."""
+"""What a format is: a document as text, in the form that one reader understands."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from vstain_bench.base.registry import Registry
-from vstain_bench.results.folder import RunFolder
+from vstain_bench.errors import UsageError
+from vstain_bench.present.sheet import Content, Document
 
 
 @dataclass(frozen=True)
-class Report:
-    """One format: its name, what it is for, the extension of its file, and the function that renders a run."""
+class Format:
+    """One format.
+
+    Attributes:
+        name: What the command line calls it.
+        summary: Who reads it.
+        extension: Of its files, without the dot.
+        render: From a document to the text.
+        reads: The kinds of content that it can show; empty for every document.
+    """
 
     name: str
     summary: str
     extension: str
-    render: Callable[[RunFolder], str]
+    render: Callable[[Document], str]
+    reads: tuple[type[Content], ...] = ()
+
+    def takes(self, document: Document) -> bool:
+        """Return whether it can show a document."""
+        return not self.reads or isinstance(document.content, self.reads)
 
 
-REPORTS: Registry[Report] = Registry("report")
+FORMATS: Registry[Format] = Registry("format")
+
+
+def render(document: Document, name: str) -> str:
+    """Return a document in a format.
+
+    Raises:
+        UsageError: there is no such format, or it does not show what the document holds.
+    """
+    chosen = FORMATS[name]
+    if not chosen.takes(document):
+        able = [each for each in FORMATS if FORMATS[each].takes(document)]
+        raise UsageError(
+            where=f"--format {name}",
+            found=f"it shows {chosen.summary}, and this is no such thing",
+            expected=f"one of {', '.join(able)}",
+        )
+    return chosen.render(document)

@@ -1,16 +1,16 @@
-"""LaTeX as papers print it: booktabs, mean ± SD, best bold, second underlined, arrows for direction."""
+"""LaTeX as papers print it: booktabs, mean ± SD, arrows for direction, marks and notes below."""
+
+from collections.abc import Iterator
 
 from vstain_bench.base.text import printable
-from vstain_bench.present.formats.definition import REPORTS, Report
-from vstain_bench.present.numbers import Cell, Column, columns, footnotes, model_title
-from vstain_bench.results.folder import RunFolder
-from vstain_bench.results.table import Table
+from vstain_bench.present.formats.definition import FORMATS, Format
+from vstain_bench.present.sheet import Cell, Document, Head, Line, Section, Sheet
 
-_ARROWS = {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "→": r"$\rightarrow$"}
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "†": r"$\dagger$", "±": r"$\pm$", "×": r"$\times$",
-    "–": "--", "é": r"\'e", "µ": r"$\mu$", **_ARROWS,
+    "–": "--", "−": r"$-$", "é": r"\'e", "µ": r"$\mu$", "∞": r"$\infty$", "↑": r"$\uparrow$", "↓": r"$\downarrow$",
+    "→": r"$\rightarrow$",
 }  # fmt: skip
 
 
@@ -19,46 +19,64 @@ def escape(text: str) -> str:
     return "".join(_SPECIAL.get(letter, letter) for letter in printable(" ".join(text.split())))
 
 
+def render(document: Document) -> str:
+    """Return one table environment per section, its sentences in the caption; they need the package booktabs."""
+    parts = [r"% needs \usepackage{booktabs}"]
+    for number, section in enumerate(document.sections):
+        around = (*document.headline, *document.notes) if not number else ()
+        parts += _section(section, around)
+    return "\n".join(parts) + "\n"
+
+
+def _section(section: Section, around: tuple[str, ...]) -> Iterator[str]:
+    sheet = section.sheet
+    if sheet is None:
+        items = [rf"\item {escape(note)}" for note in (*section.lead, *section.notes)]
+        if items:
+            yield "\n".join([r"\begin{itemize}", *items, r"\end{itemize}"])
+        return
+    title = f"{section.title or sheet.title}." if section.title or sheet.title else ""
+    caption = " ".join(filter(None, (title, *section.lead, *sheet.notes, *sheet.gaps, *section.notes, *around)))
+    yield "\n".join([
+        r"\begin{table}", r"\centering", *_tabular(sheet), rf"\caption{{{escape(caption)}}}", r"\end{table}",
+    ])  # fmt: skip
+
+
+def _tabular(sheet: Sheet) -> Iterator[str]:
+    sheet = sheet.narrow()
+    columns = "".join("l" if head.text else "c" for head in sheet.columns)
+    yield rf"\begin{{tabular}}{{l{columns}}}"
+    yield r"\toprule"
+    yield " & ".join([escape(sheet.corner), *map(_name, sheet.columns)]) + r" \\"
+    for title, lines in sheet.groups():
+        yield r"\midrule"
+        if title:
+            span = len(sheet.columns) + 1
+            yield rf"\multicolumn{{{span}}}{{l}}{{\scriptsize {escape(title)}}} \\"
+        yield from map(_line, lines)
+    yield r"\bottomrule"
+    yield r"\end{tabular}"
+
+
+def _line(line: Line) -> str:
+    return " & ".join([_name(line.head), *map(_cell, line.cells)]) + r" \\"
+
+
+def _name(head: Head) -> str:
+    name = escape(head.full)
+    return name if head.kind == "measured" else rf"\textit{{{name}}}"
+
+
 def _cell(cell: Cell) -> str:
-    value = "--" if cell.value == "–" else cell.value
-    if cell.place == 1:
+    value = escape(cell.text)
+    if cell.tone in ("best", "better", "worse"):
         value = rf"\textbf{{{value}}}"
-    elif cell.place == 2:
+    elif cell.tone == "second":
         value = rf"\underline{{{value}}}"
-    spread = rf" {{\scriptsize $\pm$ {cell.sd}}}" if cell.sd else ""
-    return value + spread + (r"$^\dagger$" if cell.marked else "")
+    spread = rf" {{\scriptsize $\pm$ {escape(cell.spread)}}}" if cell.spread else ""
+    marks = "".join(rf"$^{{{escape(mark).strip('$')}}}$" for mark in cell.marks)
+    small = [part for part in (cell.interval if not cell.spread else "", cell.standing) if part]
+    return value + spread + marks + "".join(rf" {{\scriptsize {escape(part)}}}" for part in small)
 
 
-def _title(column: Column) -> str:
-    unit = f" ({escape(column.unit)})" if column.unit else ""
-    return f"{escape(column.metric)}{unit} {_ARROWS[column.arrow]}"
-
-
-def _tabular(table: Table) -> list[str]:
-    shown = columns(table)
-    lines = [
-        rf"\begin{{tabular}}{{l{'c' * len(shown)}}}",
-        r"\toprule",
-        " & ".join(["", *(_title(column) for column in shown)]) + r" \\",
-        r"\midrule",
-    ]
-    previous_control = False
-    for model in table.row_models():
-        control = model not in table.models
-        if control and not previous_control:
-            lines.append(r"\midrule")
-        previous_control = control
-        name = rf"\textit{{{escape(model_title(model))}}}" if control else escape(model)
-        lines.append(" & ".join([name, *(_cell(column.cells.get(model, Cell(""))) for column in shown)]) + r" \\")
-    return [*lines, r"\bottomrule", r"\end{tabular}"]
-
-
-def render(folder: RunFolder) -> str:
-    """Return a table environment with its notes in the caption; it needs the package booktabs."""
-    table = folder.read_table()
-    caption = escape(" ".join(footnotes(table)))
-    lines = [r"% needs \usepackage{booktabs}", r"\begin{table}", r"\centering", *_tabular(table)]
-    return "\n".join([*lines, rf"\caption{{{caption}}}", r"\end{table}"]) + "\n"
-
-
-REPORTS.register("latex")(Report("latex", "LaTeX table (booktabs) for a paper", "tex", render))
+FORMATS.register("latex")(Format("latex", "LaTeX (booktabs), for a paper", "tex", render))

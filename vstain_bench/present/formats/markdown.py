@@ -1,11 +1,10 @@
-"""Markdown as GitHub shows it: best bold, second underlined, arrows for direction."""
+"""Markdown as GitHub shows it: a table for a pull request's comment or a README."""
+
+from collections.abc import Iterable, Iterator
 
 from vstain_bench.base.text import printable
-from vstain_bench.present.formats.definition import REPORTS, Report
-from vstain_bench.present.numbers import MARK, Cell, columns, footnotes, model_title
-from vstain_bench.present.sentences.stain import stain_notes
-from vstain_bench.results.folder import RunFolder
-from vstain_bench.results.table import Table
+from vstain_bench.present.formats.definition import FORMATS, Format
+from vstain_bench.present.sheet import Cell, Document, Head, Line, Section, Sheet
 
 _SPECIAL = str.maketrans({letter: f"\\{letter}" for letter in "\\|`*_{}[]<>#@~"})
 
@@ -15,41 +14,58 @@ def escape(text: str) -> str:
     return printable(" ".join(text.split())).translate(_SPECIAL)
 
 
-def _text(cell: Cell) -> str:
-    value = f"{cell.value} ± {cell.sd}" if cell.sd else cell.value
-    if cell.place == 1:
+def render(document: Document) -> str:
+    """Return headline, tables and notes."""
+    parts = [f"# {escape(document.title)}"] if document.title else []
+    parts.append("  \n".join(f"**{escape(sentence)}**" for sentence in document.headline))
+    for section in document.sections:
+        parts += _section(section)
+    parts.append(_bullets(document.notes))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _section(section: Section) -> Iterator[str]:
+    if section.title:
+        yield f"{'#' * section.level} {escape(section.title)}"
+    yield "  \n".join(f"**{escape(sentence)}**" for sentence in section.lead)
+    if section.sheet is not None:
+        yield table(section.sheet)
+        yield _bullets((*section.sheet.notes, *section.sheet.gaps))
+    yield _bullets(section.notes)
+
+
+def _bullets(notes: Iterable[str]) -> str:
+    return "\n".join(f"- {escape(note)}" for note in notes)
+
+
+def table(sheet: Sheet) -> str:
+    """Return one table; the first column holds the rows' names."""
+    sheet = sheet.narrow()
+    heads = [escape(sheet.corner), *map(_name, sheet.columns)]
+    rules = ["---", *("---" if head.text else "---:" for head in sheet.columns)]
+    title = [f"**{escape(sheet.title)}**\n"] if sheet.title else []
+    rows = (row for group, lines in sheet.groups() for row in _group(group, lines, len(sheet.columns)))
+    return "\n".join([*title, *("| " + " | ".join(cells) + " |" for cells in (heads, rules, *rows))])
+
+
+def _group(title: str, lines: Iterable[Line], columns: int) -> Iterator[list[str]]:
+    if title:
+        yield [f"**{escape(title)}**", *([""] * columns)]
+    yield from ([_name(line.head), *map(_cell, line.cells)] for line in lines)
+
+
+def _name(head: Head) -> str:
+    name = escape(head.full)
+    return name if head.kind == "measured" else f"*{name}*"
+
+
+def _cell(cell: Cell) -> str:
+    value = escape(cell.text) + (f" ± {escape(cell.spread)}" if cell.spread else "")
+    if cell.tone in ("best", "better", "worse"):
         value = f"**{value}**"
-    elif cell.place == 2:
+    elif cell.tone == "second":
         value = f"<ins>{value}</ins>"
-    return value + (f" {MARK}" if cell.marked else "")
+    return " ".join(filter(None, (value, cell.marks, escape(cell.interval), escape(cell.standing))))
 
 
-def table_lines(table: Table, label: str | None = None) -> list[str]:
-    """Return the lines of one Markdown table: a row per model, a column per metric."""
-    shown = columns(table, label)
-    head = " | ".join(["model", *(escape(column.title) for column in shown)])
-    lines = [f"| {head} |", "|" + " --- |" * (len(shown) + 1)]
-    for model in table.row_models():
-        cells = [column.cells.get(model, Cell("")) for column in shown]
-        if not any(cell.value for cell in cells):
-            continue
-        name = escape(model_title(model))
-        name = f"*{name}*" if model not in table.models else name
-        lines.append("| " + " | ".join([name, *(_text(cell) for cell in cells)]) + " |")
-    return lines
-
-
-def render(folder: RunFolder) -> str:
-    """Return the table, its notes, and one table per label."""
-    table = folder.read_table()
-    parts = [
-        "\n".join(table_lines(table)),
-        "\n".join(f"- {escape(note)}" for note in (*footnotes(table), *stain_notes(table))),
-    ]
-    for label in table.labels():
-        parts.append(f"**Label {escape(label)}** ({table.inputs.labels.get(label, 0)} tiles)")
-        parts.append("\n".join(table_lines(table, label)))
-    return "\n\n".join(parts) + "\n"
-
-
-REPORTS.register("md")(Report("md", "Markdown table for a pull request or README", "md", render))
+FORMATS.register("md")(Format("md", "Markdown, for a pull request or a README", "md", render))

@@ -18,7 +18,6 @@ from vstain_bench.judge.leaderboard.job import Made
 from vstain_bench.judge.leaderboard.standing import standings
 from vstain_bench.judge.leaderboard.trust import Trust, TrustFigures
 from vstain_bench.present.figures.panel import COLOURS, FULL_DIFFERENCE, Panel, make_panel
-from vstain_bench.present.formats.html import shorten_paths, tile_values
 from vstain_bench.present.leaderboard.grid import Grid, make_grid
 from vstain_bench.present.leaderboard.text import runs_of
 from vstain_bench.present.leaderboard.words import (
@@ -32,7 +31,8 @@ from vstain_bench.present.leaderboard.words import (
     trust_note,
 )
 from vstain_bench.present.numbers import ARROWS, MARK, counted, decimals_of
-from vstain_bench.present.pages.frame import render_page
+from vstain_bench.present.pages.frame import render_page, shorten_paths
+from vstain_bench.present.pages.run import tile_values
 from vstain_bench.results.folder import RunFolder
 
 PACKAGE = "vstain_bench.present.leaderboard"

@@ -9,19 +9,28 @@ into it.
 import base64
 import hashlib
 import importlib.resources
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from markupsafe import Markup
 
 from vstain_bench.base.text import printable
 
-REPORTS_PACKAGE = "vstain_bench.present.pages"
+PAGES = "vstain_bench.present.pages"
 
 
-def asset(name: str, package: str = REPORTS_PACKAGE) -> str:
+_PATH = re.compile(r"(?<![\w.:/~])~?/(?:[^\s/'\",;:()\[\]]+/){2,}[^\s/'\",;:()\[\]]*[^\s/'\",;:()\[\].]")
+
+
+def shorten_paths(text: str) -> str:
+    """Return text in which each absolute path is reduced to its last two parts."""
+    return _PATH.sub(lambda found: "…/" + "/".join(found.group().rstrip("/").split("/")[-2:]), text)
+
+
+def asset(name: str, package: str = PAGES) -> str:
     """Return a template, style sheet or script that ships with a package, or else with the reports."""
     own = importlib.resources.files(package).joinpath(name)
-    found = own if own.is_file() else importlib.resources.files(REPORTS_PACKAGE).joinpath(name)
+    found = own if own.is_file() else importlib.resources.files(PAGES).joinpath(name)
     return found.read_text(encoding="utf-8")
 
 
@@ -34,7 +43,7 @@ def render_page(
     template: str,
     context: Mapping[str, object],
     *,
-    package: str = REPORTS_PACKAGE,
+    package: str = PAGES,
     styles: Sequence[str] = (),
     scripts: Sequence[str] = ("report.js",),
     filters: Mapping[str, Callable[..., object]] | None = None,
@@ -60,7 +69,7 @@ def render_page(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= dict(filters or {})
+    environment.filters |= {"short": shorten_paths, **(filters or {})}
     style = "\n".join([asset("report.css"), *(asset(name, package) for name in styles)])
     script = "\n".join(asset(name, package) for name in scripts)
     return environment.get_template(template).render(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from vstain_bench.base.text import printable
-from vstain_bench.present.numbers import columns
+from vstain_bench.present.numbers import MARK, counted, model_title, places
 from vstain_bench.results.table import Table
 
 MOST_NAMED = 4
@@ -36,12 +36,12 @@ def _metrics(names: Sequence[str], of: int) -> Markup:
 
 
 def _leaders(table: Table) -> Markup:
-    shown = columns(table)
     if not any(row.value is not None for row in table.rows if not row.is_control):
         return Markup("No metric has a value.")
     if len(table.models) < 2:
         return Markup("")
-    best = [[model for model, cell in column.cells.items() if cell.place == 1] for column in shown]
+    rows = ([row for row in table.rows if (row.metric, row.label) == (first.metric, None)] for first in table.metrics())
+    best = [[model for model, place in places(each).items() if place == 1] for each in rows]
     ranked = [models for models in best if models]
     if not ranked:
         return Markup("The models cannot be ranked.")
@@ -96,3 +96,36 @@ def _controls(table: Table) -> Markup:
         share = _metrics(names, len(metrics))
         return Markup("{} is matched or beaten by a trivial control on {}.").format(_name(table.models[0]), share)
     return Markup("Matched or beaten by a trivial control: {}.").format(Markup("; ").join(parts))
+
+
+def footnotes(table: Table) -> list[str]:
+    """Return what a reader must know beside the numbers, one sentence each."""
+    inputs = table.inputs
+    groups = counted(inputs.groups, "group") if inputs.groups is not None else "groups not known"
+    notes = [
+        f"{counted(inputs.tiles, 'tile')}, {groups}; protocol {table.protocol.name}. "
+        "Value ± SD over tiles; [95 % interval]."
+    ]
+    if any(row.is_control for row in table.rows):
+        notes.append(f"Controls on {counted(table.controls.tiles, 'tile')} (seed {table.controls.seed}).")
+    unbeaten = [
+        f"{row.model} on {row.metric} ({', '.join(model_title(control) for control in row.unbeaten)})"
+        for row in table.rows
+        if row.unbeaten and row.label is None
+    ]
+    if unbeaten:
+        notes.append(f"{MARK} no better than a control on the control's tiles: {'; '.join(unbeaten)}.")
+    infinite = [f"{row.infinite} of {row.model}" for row in table.rows if row.infinite and row.label is None]
+    if infinite:
+        notes.append(
+            f"Tiles identical to the real ones, without a finite PSNR and not in its mean: {'; '.join(infinite)}."
+        )
+    gaps: dict[str, dict[str, None]] = {}
+    for row in table.rows:
+        if row.reason and row.label is None and not row.is_control:
+            gaps.setdefault(f"{row.status}: {row.reason}", {})[row.metric] = None
+    return [
+        *notes,
+        *(f"{', '.join(metrics)} {reason.rstrip('.')}." for reason, metrics in gaps.items()),
+        *table.warnings,
+    ]
