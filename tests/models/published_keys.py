@@ -110,17 +110,22 @@ def asp_generator() -> dict[str, tuple[int, ...]]:
     return shapes | spectral("model.27", 3, 64, 7, bias=True)
 
 
-def antialiased_discriminator(channels: int, widths: list[int], *, norm: bool) -> dict[str, tuple[int, ...]]:
+def antialiased_discriminator(
+    channels: int, widths: list[int], *, norm: bool, filters: bool
+) -> dict[str, tuple[int, ...]]:
     """Four layers a level (convolution, norm, rectifier, blur), the first without norm, the last without blur.
 
-    ``norm`` says whether the norm has parameters (batch), in which case the convolution has no bias.
+    ``norm`` says whether the norm has parameters (batch), in which case the convolution has no bias. ASP registers its
+    blur's filter as a buffer that is saved (``models/networks.py:49``), CSSP2P as one that is not
+    (``src/models/networks.py:101-110``).
     """
-    shapes = spectral("enc.0", widths[0], channels, 4, bias=True) | {"enc.2.filt": (widths[0], 1, 3, 3)}
+    shapes = spectral("enc.0", widths[0], channels, 4, bias=True)
+    shapes |= {"enc.2.filt": (widths[0], 1, 3, 3)} if filters else {}
     place = 3
     for level, (before, after) in enumerate(pairwise(widths), start=1):
         shapes |= spectral(f"enc.{place}", after, before, 4, bias=not norm)
         shapes |= batch_norm(f"enc.{place + 1}", after) if norm else {}
-        if level < len(widths) - 1:
+        if filters and level < len(widths) - 1:
             shapes[f"enc.{place + 3}.filt"] = (after, 1, 3, 3)
         place += 4
     return shapes | spectral("final_conv", 1, widths[-1], 4, bias=True)

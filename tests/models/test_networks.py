@@ -19,15 +19,26 @@ from vstain_adapters.shared.networks.resnet_generator import asp_generator, feat
 from vstain_adapters.shared.networks.resunet import ResUnet, UpBlock
 from vstain_adapters.shared.networks.unet import Unet
 from vstain_adapters.shared.networks.weights import fold_spectral_norm, initialise
+from vstain_bench.base.config import change
 from vstain_bench.models.checkpoints import generator_tensors
+from vstain_bench.models.contract import RECIPES
+
+PLAIN_GENERATOR: dict[str, object] = {"generator_network": "unet", "backbone": "resnet18", "encoder_weights": "none"}
+
+
+def released_discriminator(recipe: str) -> nn.Module:
+    """The discriminator that a recipe builds, of its own size, as its authors' code has it."""
+    chosen = change(RECIPES[recipe], {"variant": "released", **PLAIN_GENERATOR}, where="test")
+    return chosen.build(device=torch.get_default_device(), seed=0).discriminator
+
 
 # network, channels in, parameters, keys of the state dict, output for 512 px
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], int, int, int, tuple[int, int]]] = {
     "cssp2p generator, released": (ResUnet, 3, 67_024_619, 89, (3, 512)),
     "cssp2p discriminator, released": (
-        lambda: AntialiasedPatchGan(channels=6, layers=4), 6, 6_964_033, 44, (1, 30),
+        lambda: released_discriminator("cssp2p"), 6, 6_964_033, 40, (1, 30),
     ),
-    "bce discriminator, released": (lambda: AntialiasedPatchGan(channels=3, layers=4), 3, 6_960_961, 44, (1, 30)),
+    "bce discriminator, released": (lambda: released_discriminator("bce"), 3, 6_960_961, 40, (1, 30)),
     "cssp2p discriminator, paper": (
         lambda: StridedPatchGan(channels=6, layers=4, spectral_norm=True), 6, 6_964_033, 40, (1, 30),
     ),
@@ -55,8 +66,8 @@ def test_counts_and_shapes_are_the_published_ones(name: str) -> None:
 PUBLISHED: dict[str, tuple[dict[str, tuple[int, ...]], Callable[[], nn.Module]]] = {
     "cssp2p generator": (published.cssp2p_generator(), ResUnet),
     "cssp2p discriminator": (
-        published.antialiased_discriminator(6, [64, 128, 256, 512, 512], norm=True),
-        lambda: AntialiasedPatchGan(channels=6, layers=4),
+        published.antialiased_discriminator(6, [64, 128, 256, 512, 512], norm=True, filters=False),
+        lambda: released_discriminator("cssp2p"),
     ),
     "pyramid pix2pix generator": (published.pyramid_pix2pix_generator(), pix2pix_resnet),
     "pyramid pix2pix discriminator": (
@@ -65,7 +76,7 @@ PUBLISHED: dict[str, tuple[dict[str, tuple[int, ...]], Callable[[], nn.Module]]]
     ),
     "asp generator": (published.asp_generator(), asp_generator),
     "asp discriminator": (
-        published.antialiased_discriminator(3, [32, 64, 128, 256, 256, 256], norm=False),
+        published.antialiased_discriminator(3, [32, 64, 128, 256, 256, 256], norm=False, filters=True),
         lambda: AntialiasedPatchGan(channels=3, width=32, layers=5, norm="instance"),
     ),
     "asp projector": (published.asp_projector(), lambda: PatchProjector((3, 128, 256, 256, 256))),
@@ -183,6 +194,43 @@ def test_blurred_downsampling_by_scipy() -> None:
         rows = upfirdn([0.25, 0.5, 0.25], rows, axis=0)[2:-2:2]
         expected = upfirdn([0.25, 0.5, 0.25], rows, axis=1)[:, 2:-2:2]
         np.testing.assert_allclose(found[0, channel], expected, atol=1e-7)
+
+
+def test_the_blur_of_cssp2p_leaves_a_sixteenth() -> None:
+    """A row and a column of the filter that sums to one, in turn: CSSP2P-GAN 9032585 src/models/networks.py:94-141."""
+    images = torch.rand(1, 2, 9, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    found = BlurDown(2, gain=1 / 16, stored=False).double()
+    filters = np.outer([1, 2, 1], [1, 2, 1]) / 16
+    for channel in range(2):
+        rows = np.pad(images[0, channel].numpy(), 1, mode="reflect")
+        rows = upfirdn(filters[:, 0], rows, axis=0)[2:-2:2]
+        expected = upfirdn(filters[0], rows, axis=1)[:, 2:-2:2]
+        np.testing.assert_allclose(found(images).numpy()[0, channel], expected, atol=1e-9)
+    assert float(found(torch.ones(1, 2, 8, 8, dtype=torch.float64)).std()) == pytest.approx(0, abs=1e-9)
+    assert float(found(torch.ones(1, 2, 8, 8, dtype=torch.float64)).mean()) == pytest.approx(0.0625, abs=1e-9)
+    assert float(BlurDown(2)(torch.ones(1, 2, 8, 8)).mean()) == pytest.approx(1)
+
+
+# recipe, variant, and what each blur of its discriminator leaves of an image of ones
+GAINS = [
+    ("cssp2p", "released", 1 / 16),
+    ("bce", "released", 1 / 16),
+    ("cssp2p", "paper", 1.0),
+    ("asp", "released", 1.0),
+]
+
+
+@pytest.mark.parametrize(("recipe", "variant", "gain"), GAINS)
+def test_the_blur_of_a_discriminator_is_its_authors(recipe: str, variant: str, gain: float) -> None:
+    settings: dict[str, object] = {"variant": variant}
+    settings |= {"width": 4} if recipe == "asp" else {"discriminator_network": "antialiased"} | PLAIN_GENERATOR
+    chosen = change(RECIPES[recipe], settings, where="test")
+    judge = chosen.build(device=torch.device("cpu"), seed=0).discriminator
+    blurs = [module for module in judge.modules() if isinstance(module, BlurDown)]
+    assert len(blurs) == 4 + (recipe == "asp")
+    for blur in blurs:
+        assert float(blur(torch.ones(1, len(blur.filt), 6, 6)).mean()) == pytest.approx(gain, rel=1e-6)
+    assert any(key.endswith("filt") for key in judge.state_dict()) == (recipe == "asp")
 
 
 def test_blurred_upsampling_by_scipy() -> None:

@@ -149,3 +149,19 @@ def test_a_damaged_state_is_named(phantom: PhantomSet, tmp_path: Path) -> None:
     folder.state.unlink()
     run(settings, folder.path)
     assert files(folder.path) == whole
+
+
+def test_a_state_of_another_discriminator_is_refused(phantom: PhantomSet, tmp_path: Path) -> None:
+    """As one is that was saved when CSSP2P's discriminator still kept its filters, or had another gain."""
+    import torch
+
+    settings, folder = config(phantom.manifest, epochs=1), TrainingFolder(tmp_path / "out")
+    run(settings, folder.path)
+    content = torch.load(folder.state, weights_only=True)
+    content["networks"]["discriminator"]["enc.2.filt"] = torch.ones(4, 1, 3, 3)
+    torch.save(content, folder.state)
+    words = (
+        r"its discriminator is that of another network.*1 unexpected \(enc.2.filt\).*Delete it to start this training"
+    )
+    with pytest.raises(MachineError, match=words):
+        run(settings, folder.path)

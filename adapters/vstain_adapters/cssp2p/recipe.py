@@ -1,6 +1,8 @@
 """The CSSP2P family: one recipe, four settings of it (CSSP2P paper, sections 2 and 3, table 1)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, Self
 
 import torch
@@ -139,18 +141,24 @@ class Cssp2p:
         """Return the generator with random weights."""
         return ResUnet() if self._resunet else Unet(backbone=self.backbone)
 
+    def _blank_discriminator(self) -> AntialiasedPatchGan | StridedPatchGan:
+        patchgan: Callable[..., AntialiasedPatchGan | StridedPatchGan] = StridedPatchGan
+        if self._antialiased:
+            gain = 1 / 16 if self.variant == "released" else 1.0
+            patchgan = partial(AntialiasedPatchGan, gain=gain, filters_stored=False)
+        return patchgan(
+            channels=6 if self.conditioned else 3,
+            width=self.discriminator_width,
+            layers=self.discriminator_layers,
+            norm="batch",
+            spectral_norm=True,
+        )
+
     def build(self, *, device: torch.device, seed: int) -> Models:
         """Return the networks, PyTorch's initial weights but for the encoder's."""
         with seeded(seed):
             generator = self.blank_generator()
-            patchgan = AntialiasedPatchGan if self._antialiased else StridedPatchGan
-            discriminator = patchgan(
-                channels=6 if self.conditioned else 3,
-                width=self.discriminator_width,
-                layers=self.discriminator_layers,
-                norm="batch",
-                spectral_norm=True,
-            )
+            discriminator = self._blank_discriminator()
         encoder = generator.encoder.model if isinstance(generator, ResUnet) else generator.encoder
         origin = load_encoder(encoder, self.encoder_weights, backbone=self.backbone)
         return Models(generator=generator.to(device), discriminator=discriminator.to(device), origin=origin)

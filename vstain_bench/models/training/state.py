@@ -15,6 +15,7 @@ from torch.nn import Module
 
 from vstain_bench.base.files import replacing
 from vstain_bench.errors import MachineError
+from vstain_bench.models.checkpoints import compare
 from vstain_bench.models.contract import Optimisers
 from vstain_bench.models.training.engine import Engine
 from vstain_bench.models.training.history import Epoch
@@ -88,10 +89,13 @@ def load_state(path: Path, trained: Trained, engine: Engine) -> tuple[Position, 
     """Fill networks and optimisers from a state; return its position and the threads that it was computed with.
 
     Raises:
-        MachineError: The file is damaged, or of another version.
+        MachineError: The file is damaged, of another version, or of other networks.
     """
     content = _read(path, engine.device)
     for name, network in trained.networks.items():
+        misfit = compare(network, content["networks"][name])
+        if misfit.size:
+            raise _unfit(path, f"its {name} is that of another network, or of another version: {misfit}")
         network.load_state_dict(content["networks"][name])
         buffers = dict(network.named_buffers())
         for key, buffer in content["ranks"][engine.rank]["buffers"][name].items():

@@ -2,6 +2,8 @@
 
 Source: Zhang 2019, "Making convolutional networks shift-invariant again"; the variant of
 taesungp/contrastive-unpaired-translation b3ac297 and of ASP b113ed2, ``models/networks.py``, where ``filt`` is a key.
+CSSP2P-GAN 9032585 ``src/models/networks.py:94-141`` takes a row and a column of the filter that sums to one, one after
+the other: each sums to a quarter, so that what is left of an image of ones is 1/16; and it keeps no filter.
 """
 
 import torch
@@ -17,13 +19,16 @@ def binomial(row: tuple[float, ...], channels: int, total: float = 1.0) -> Tenso
 
 
 class BlurDown(nn.Module):
-    """Halve height and width, rounded up: [1, 2, 1]² / 16 with reflected edges, stride 2."""
+    """Halve height and width, rounded up: gain · [1, 2, 1]² / 16 with reflected edges, stride 2.
+
+    ``stored`` says whether the filter is a key of the state dict.
+    """
 
     filt: Tensor
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, *, gain: float = 1.0, stored: bool = True) -> None:
         super().__init__()
-        self.register_buffer("filt", binomial((1, 2, 1), channels))
+        self.register_buffer("filt", binomial((1, 2, 1), channels, total=gain), persistent=stored)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return (b, c, ⌈h/2⌉, ⌈w/2⌉)."""
