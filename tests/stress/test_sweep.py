@@ -19,9 +19,10 @@ from vstain_bench.measure.protocol import read_protocol
 from vstain_bench.metrics import METRICS as METRICS_KNOWN
 from vstain_bench.metrics import build
 from vstain_bench.phantom import PhantomSet, write_phantom
+from vstain_bench.present.formats import render
 from vstain_bench.present.pages.stress import render_stress
 from vstain_bench.present.schemas import read_schema
-from vstain_bench.present.sentences.cards import render_cards
+from vstain_bench.present.subjects.stress import document
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("translation", "elastic_32um", "blur", "dab_loss", "mode_collapse")
@@ -204,7 +205,7 @@ def test_models_change_places_under_displacement(tmp_path: Path, capsys: pytest.
 
 
 def test_metric_cards_say_what_was_found(swept: StressFolder, findings: Findings) -> None:
-    cards = render_cards(swept)
+    cards = render(document(swept), "md")
     assert cards.startswith("# Metric cards")
     for verdict in findings.verdicts:
         assert f"`{verdict.signature}`" in cards
@@ -352,9 +353,9 @@ def test_show_writes_a_sweep_to_a_file(swept: StressFolder, tmp_path: Path) -> N
     assert len(pd.read_csv(tmp_path / "answers.csv")) == len(swept.read_answers())
 
 
-def test_a_format_that_a_sweep_lacks_is_named(swept: StressFolder, capsys: pytest.CaptureFixture[str]) -> None:
-    assert call(["show", str(swept.path), "--format", "latex"]) == 2
-    assert "is a sweep, which has no such format; expected terminal, csv, html, json, md" in capsys.readouterr().err
+def test_an_unknown_format_is_named(swept: StressFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["show", str(swept.path), "--format", "latx"]) == 2
+    assert "expected one of csv, html, json, latex, md, terminal. Did you mean 'latex'?" in capsys.readouterr().err
 
 
 def test_an_unknown_schema_is_named(capsys: pytest.CaptureFixture[str]) -> None:

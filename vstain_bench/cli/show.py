@@ -1,22 +1,16 @@
 """``vstain-bench show``: a finished run, or a finished sweep, in another format."""
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from vstain_bench.cli import options
 
-if TYPE_CHECKING:
-    from vstain_bench.judge.stress.folder import StressFolder
-
 
 def show(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or of a sweep of 'stress'.")],
-    format_: Annotated[
-        str, typer.Option("--format", help="terminal, md, latex (of a run), csv, json or html.")
-    ] = "terminal",
+    format_: Annotated[str, typer.Option("--format", help="terminal, md, latex, csv, json or html.")] = "terminal",
     out: Annotated[Path | None, typer.Option(help="File to write instead of stdout.", show_default=False)] = None,
     plugin: options.Plugin = None,
 ) -> int:
@@ -29,31 +23,18 @@ def show(
     from vstain_bench.cli.output import put
     from vstain_bench.judge.stress.folder import StressFolder
     from vstain_bench.present.formats import render
-    from vstain_bench.present.subjects.run import document
+    from vstain_bench.present.subjects import run, stress
     from vstain_bench.results.folder import RunFolder
 
     load_plugins(tuple(plugin or ()))
     sweep = StressFolder(folder)
     if sweep.findings.is_file():
-        text = _sweep(sweep, format_)
-        if text is not None and out is None:
-            sys.stdout.write(text)
-    elif out is None:
-        put(document(RunFolder(folder)), format_)
+        shown = stress.overview(sweep.read()) if format_ == "terminal" else stress.document(sweep)
     else:
-        text = render(document(RunFolder(folder)), format_)
-    if out is not None and text is not None:
-        publish_text(out, text)
+        shown = run.document(RunFolder(folder))
+    if out is None:
+        put(shown, format_)
+    else:
+        publish_text(out, render(shown, format_))
         options.talk(f"Written: {out}")
     return 0
-
-
-def _sweep(folder: "StressFolder", format_: str) -> str | None:
-    """Return a sweep in a format, or None where it was drawn on the terminal."""
-    from vstain_bench.cli.output import print_findings
-    from vstain_bench.present.stress_formats import render_sweep
-
-    if format_ == "terminal":
-        print_findings(folder.read())
-        return None
-    return render_sweep(folder, format_)

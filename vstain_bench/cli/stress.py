@@ -1,6 +1,5 @@
 """``vstain-bench stress``: which metric forgives a displaced stain and notices a wrong one."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -63,11 +62,12 @@ def stress(
     )  # fmt: skip
     from vstain_bench.base.files import publish_text
     from vstain_bench.base.registry import load_plugins
-    from vstain_bench.cli.output import print_findings
+    from vstain_bench.cli.output import put
     from vstain_bench.judge.stress.folder import StressFolder
     from vstain_bench.judge.stress.job import choose_side, run_stress
+    from vstain_bench.present.formats import render
     from vstain_bench.present.pages.stress import render_stress
-    from vstain_bench.present.sentences.cards import render_cards
+    from vstain_bench.present.subjects.stress import document, overview
 
     load_plugins(tuple(plugin or ()))
     names = [name.strip() for name in perturbations.split(",")] if perturbations else None
@@ -77,11 +77,8 @@ def stress(
             processes=processes, progress=listener.progress, report=render_stress,
         )  # fmt: skip
     if metric_cards is not None:
-        publish_text(metric_cards, render_cards(StressFolder(out)))
+        publish_text(metric_cards, render(document(StressFolder(out)), "md"))
         options.talk(f"Written: {metric_cards}")
-    if json:
-        sys.stdout.write(findings.to_json())
-    else:
-        print_findings(findings)
+    put(overview(findings), "json" if json else "terminal")
     options.talk(f"Folder: {out}")
     return 0

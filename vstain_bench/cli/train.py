@@ -83,9 +83,10 @@ def train(
         groups=groups, labels=labels, mpp=mpp, decode=decode, on_error=on_error, limit=limit, seed=seed, device=device,
         threads=threads, workers=workers, weights_dir=weights_dir, offline=offline, plugin=plugin,
     )  # fmt: skip
-    from vstain_bench.cli.output import print_json, print_training
+    from vstain_bench.cli.output import put
     from vstain_bench.models.training.config import make_train_config
     from vstain_bench.models.training.job import train as job
+    from vstain_bench.present.subjects.training import document
 
     config = make_train_config(
         recipe=recipe, tiles=tiles, recipe_file=recipe_file, assignments=tuple(assignments or ()),
@@ -98,6 +99,6 @@ def train(
     with training_progress(quiet) as listener:
         outcome = job(config, out, listener)
     if outcome.main:
-        print_json(outcome.folder.read_card()) if json else print_training(outcome)
+        put(document(outcome), "json" if json else "terminal")
         options.talk(f"Kept: {outcome.folder.best}  Card: {outcome.folder.card}")
     return 0

@@ -5,6 +5,7 @@ how many digits, which are marked, and which sentences go with them. A format de
 other, so a new format is one file and a new subject needs no format of its own.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -31,6 +32,7 @@ class Cell:
         marks: Signs that a note explains, such as ``†``.
         tone: What it says at a glance.
         number: The value itself, by which a page sorts.
+        share: A share from 0 to 1, by which a page shades the cell.
         notes: Why there is no number, or what is doubtful about it.
     """
 
@@ -41,6 +43,7 @@ class Cell:
     marks: str = ""
     tone: Tone = "plain"
     number: float | None = None
+    share: float | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -134,12 +137,16 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a document: a title, sentences that lead, a table, sentences that explain."""
+    """A part of a document: a title, sentences that lead, a table, sentences that explain.
+
+    ``code`` is shown as it stands, in a fixed font: a signature, a command.
+    """
 
     title: str = ""
     lead: tuple[str, ...] = ()
     sheet: Sheet | None = None
     notes: tuple[str, ...] = ()
+    code: str = ""
     level: int = 2
 
 
@@ -149,6 +156,17 @@ class Content(Protocol):
     def to_json(self) -> str:
         """Return strict JSON."""
         ...
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Values that have no class of their own, as content of a document."""
+
+    values: Mapping[str, object]
+
+    def to_json(self) -> str:
+        """Return strict JSON."""
+        return json.dumps(self.values, indent=1, ensure_ascii=False, allow_nan=False, default=str) + "\n"
 
 
 Record = Mapping[str, object]

@@ -32,6 +32,9 @@ def _section(section: Section, around: tuple[str, ...]) -> Iterator[str]:
     sheet = section.sheet
     if sheet is None:
         items = [rf"\item {escape(note)}" for note in (*section.lead, *section.notes)]
+        items += [rf"\item \texttt{{{escape(section.code)}}}"] if section.code else []
+        if section.title:
+            yield rf"\paragraph{{{escape(section.title)}}}"
         if items:
             yield "\n".join([r"\begin{itemize}", *items, r"\end{itemize}"])
         return

@@ -32,6 +32,8 @@ def _section(section: Section) -> Iterator[str]:
         yield table(section.sheet)
         yield _bullets((*section.sheet.notes, *section.sheet.gaps))
     yield _bullets(section.notes)
+    if section.code:
+        yield f"`{printable(section.code).replace('`', ' ')}`"
 
 
 def _bullets(notes: Iterable[str]) -> str:

@@ -47,7 +47,9 @@ def _draw_section(section: Section, console: Console) -> None:
             console.print()
         draw_sheet(section.sheet, console)
     _draw_list((*(section.sheet.notes + section.sheet.gaps if section.sheet else ()), *section.notes), console)
-    if section.notes or (section.sheet is not None and (section.sheet.notes or section.sheet.gaps)):
+    if section.code:
+        console.print(_text(section.code, "dim"))
+    if section.notes or section.code or (section.sheet is not None and (section.sheet.notes or section.sheet.gaps)):
         console.print()
 
 

@@ -4,15 +4,14 @@ import base64
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
-from vstain_bench.judge.stress.findings import Curve, Estimate, Findings, Verdict
+from vstain_bench.judge.stress.findings import Curve, Findings, Verdict
 from vstain_bench.judge.stress.folder import StressFolder
 from vstain_bench.judge.stress.samples import SIDE_PX
 from vstain_bench.present.figures.panel import ScaleBar, choose_scale_bar
-from vstain_bench.present.numbers import ARROWS
 from vstain_bench.present.pages.frame import render_page
 from vstain_bench.present.sentences import stress as words
+from vstain_bench.present.subjects import stress as sheets
 
 GROUPS = {
     "misalignment": "Misalignment: the stain is right and lies elsewhere",
@@ -59,14 +58,6 @@ class Plot:
 
 
 @dataclass(frozen=True)
-class HeatCell:
-    """An ordering rate: as text, and its shade from 0 to 10; None where there is none."""
-
-    text: str
-    shade: int | None
-
-
-@dataclass(frozen=True)
 class Sample:
     """A perturbation with its pictures (title and data: URI)."""
 
@@ -78,111 +69,38 @@ class Sample:
 def render_stress(folder: StressFolder) -> str:
     """Return the whole page of a finished sweep."""
     findings = folder.read()
-    floors = {verdict.metric: verdict for verdict in findings.verdicts}
     plots = [plot for verdict in findings.verdicts if (plot := _plot(findings, verdict)) is not None]
     return render_page(
         "stress.html.j2",
         {
             "findings": findings,
             "headline": words.headline(findings),
-            "displacements": findings.displacements,
-            "floors": floors,
+            "ranking": sheets.ranking(findings),
+            "explained": words.RANKING,
             "sentences": [_sentences(findings, verdict) for verdict in findings.verdicts],
             "plots": plots,
             "missing_plots": [v.metric for v in findings.verdicts if v.metric not in {plot.metric for plot in plots}],
-            "heat": _heat(findings),
-            "defects": _defects(findings),
-            "equivalents": _equivalents(findings),
-            "half_lives": _half_lives(findings),
-            "flips": [verdict for verdict in findings.verdicts if verdict.flips],
+            "first": findings.displacements[0] if findings.displacements else None,
+            "defects": sheets.defects(findings),
+            "equivalents": sheets.equivalents(findings),
+            "half_lives": sheets.half_lives(findings),
+            "flips": sheets.flips(findings),
+            "flipped": words.FLIPS,
             "samples": _samples(folder, findings),
             "clean_sample": _uri(folder, "clean", 0.0),
             "scale_bar": _scale_bar(findings),
             "groups": GROUPS,
-            "arrows": ARROWS,
             "forgives": words.percent(words.FORGIVES),
         },
         styles=("stress.css",),
-        filters={
-            "number": words.number,
-            "spoken": words.spoken,
-            "percent": words.percent,
-            "ends": words.interval,
-            "percent_ends": partial(words.interval, form="percent"),
-        },
     )
 
 
 def _sentences(findings: Findings, verdict: Verdict) -> tuple[str, list[str]]:
-    blind = [words.spoken(name) for name in words.blind_to(findings, verdict)]
-    told = [words.use_for(findings, verdict), words.told_erased(verdict)]
-    told.append(f"It hardly notices {', '.join(blind)}." if blind else "")
-    return verdict.metric, [each for each in told if each]
-
-
-def _defects(findings: Findings) -> list[tuple[str, float, str]]:
-    """Return the defects against which right tiles were held: name, severity and title."""
-    units = {each.name: each.unit for each in findings.perturbations}
-    found = dict.fromkeys(
-        (each.defect, each.severity)
-        for verdict in findings.verdicts
-        for each in verdict.ordering
-        if each.defect is not None and each.severity is not None
-    )
-    return [(name, level, words.defect_title(name, level, units.get(name, ""))) for name, level in found]
-
-
-def _heat(findings: Findings) -> list[tuple[str, list[HeatCell]]]:
-    """Return per metric the ordering rate at the first displacement against each defect."""
-    if not findings.displacements:
-        return []
-    first = findings.displacements[0]
-
-    def cell(found: Estimate | None) -> HeatCell:
-        if found is None or found.value is None:
-            return HeatCell("–", None)
-        return HeatCell(words.percent(found.value).replace(" %", ""), round(10 * found.value))
-
-    return [
-        (verdict.metric, [cell(verdict.rate(first, name, level)) for name, level, _ in _defects(findings)])
-        for verdict in findings.verdicts
-    ]
-
-
-def _equivalents(findings: Findings) -> list[tuple[str, list[str]]]:
-    """Return per defect and severity what it costs each metric, in µm of displacement."""
-    keys = dict.fromkeys(
-        (each.perturbation, each.severity, each.unit) for verdict in findings.verdicts for each in verdict.equivalents
-    )
-    rows = []
-    for name, level, unit in keys:
-        cells = []
-        for verdict in findings.verdicts:
-            found = verdict.equivalent(name, level)
-            if found is None:
-                cells.append("–")
-            elif found.shift_um.value is None:
-                cells.append(f"> {found.largest_um:g}")
-            else:
-                cells.append(words.number(found.shift_um.value))
-        rows.append((words.defect_title(name, level, unit), cells))
-    return rows
-
-
-def _half_lives(findings: Findings) -> list[tuple[str, str, list[tuple[str, str]]]]:
-    """Return per perturbation, with its unit, the half-life of each metric and its interval."""
-    rows = []
-    for each in findings.perturbations:
-        cells = []
-        for verdict in findings.verdicts:
-            found = verdict.half_life(each.name)
-            if found is None or found.severity.value is None:
-                never = found is not None and found.reason.startswith("half is never lost")
-                cells.append((f"> {found.largest:g}" if found is not None and never else "–", ""))
-            else:
-                cells.append((words.number(found.severity.value), words.interval(found.severity)))
-        rows.append((words.spoken(each.name), each.unit, cells))
-    return rows
+    found = (
+        words.use_for(findings, verdict), words.told_erased(verdict), words.hardly_notices(findings, verdict),
+    )  # fmt: skip
+    return verdict.metric, [each for each in found if each]
 
 
 def _left(value: float | None, verdict: Verdict, clean: float) -> float | None:
@@ -205,7 +123,7 @@ def _plot(findings: Findings, verdict: Verdict) -> Plot | None:
         return 0.0 if severity == 0 else round(WIDTH * (math.log2(severity) - low) / (high - low), 2)
 
     levels = []
-    for name, level, title in _defects(findings):
+    for name, level, title in words.defects(findings):
         curve = by_name.get(name)
         if curve is None or level not in curve.severities:
             continue

@@ -11,6 +11,19 @@ FORGIVES, MISLED = 0.95, 0.5
 BLIND = 0.05
 ERASED = ("dab_loss", 100.0)
 DISPLACEMENT = "translation"
+RANKING = (
+    "Right first: how often the right tile, displaced so far, outranks one that is aligned and wrong; 50 % is a coin.",
+    "Worse if more: share of steps to a larger defect that the metric calls worse, mean over defects.",
+    "Half lost at: the displacement at which half of the way from clean to floor is lost.",
+    "No DAB costs: the displacement that costs as much as erasing all DAB; the larger, the more a stain is worth.",
+    "Clean: a tile against itself. Floor: the best output that took no model (one colour, another patient's tile, the "
+    "H&E copied).",
+)
+"""What the columns of the ranking mean, one sentence each."""
+FLIPS = (
+    "How often two models change places on a tile when both are displaced alike: 0 % is a ranking that survives, 50 % "
+    "is none."
+)
 
 
 def number(value: float | None, digits: int = 2) -> str:
@@ -46,6 +59,50 @@ def defect_title(name: str, severity: float, unit: str) -> str:
     """Return a defect and how much of it."""
     said = spoken(name)
     return f"{said}, quality {100 - severity:g}" if unit == "100 - quality" else f"{said} {severity:g} {unit}"
+
+
+def defects(findings: Findings) -> list[tuple[str, float, str]]:
+    """Return the defects against which right tiles were held: name, severity and title."""
+    units = {each.name: each.unit for each in findings.perturbations}
+    found = dict.fromkeys(
+        (each.defect, each.severity)
+        for verdict in findings.verdicts
+        for each in verdict.ordering
+        if each.defect is not None and each.severity is not None
+    )
+    return [(name, level, defect_title(name, level, units.get(name, ""))) for name, level in found]
+
+
+def hardly_notices(findings: Findings, verdict: Verdict) -> str:
+    """Return which defects the metric is blind to, or nothing."""
+    blind = blind_to(findings, verdict)
+    return f"It hardly notices {', '.join(map(spoken, blind))}." if blind else ""
+
+
+def by_defect(findings: Findings, verdict: Verdict) -> str:
+    """Return how often a right tile outranks each defect at the first displacement."""
+    if not findings.displacements:
+        return ""
+    first = findings.displacements[0]
+    rates = ((title, verdict.rate(first, name, level)) for name, level, title in defects(findings))
+    against = [f"{title} {percent(rate.value)}" for title, rate in rates if rate is not None]
+    return f"Right first at {first:g} µm, by defect: {'; '.join(against)}." if against else ""
+
+
+def levels(verdict: Verdict) -> str:
+    """Return the values of a clean tile and of the floor."""
+    floor = f" ({verdict.floor_of.removeprefix('control:').replace('-', ' ')})" if verdict.floor_of else ""
+    return f"Clean {number(verdict.clean, 3)}, floor {number(verdict.floor, 3)}{floor}."
+
+
+def halves(verdict: Verdict) -> str:
+    """Return where half of a metric is lost, by perturbation."""
+    lost = [
+        f"{spoken(each.perturbation)} {number(each.severity.value)} {each.unit}"
+        for each in verdict.half_lives
+        if each.severity.value is not None
+    ]
+    return f"Half lost at: {'; '.join(lost)}." if lost else ""
 
 
 def told_equivalent(metric: str, found: Equivalent) -> str:
