@@ -1,5 +1,7 @@
 """Every layout of the field becomes the same tiles: keys, groups, labels, halves."""
 
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +71,48 @@ def test_pix2pix_results_need_no_other_folder(tmp_path: Path) -> None:
     tile = inputs.audit.tiles[0]
     assert tile.source is not None
     assert (tile.source.path.name, tile.real.path.name) == ("a_real_A.png", "a_real_B.png")
+
+
+def results(folder: Path, tiles: str, real: Path | None = None) -> Path:
+    """A results folder of pix2pix; its real tiles and H&E are copies of those of ``real``, where given."""
+    names = [f"{tile}_{side}" for tile in tiles for side in ("fake_B", "real_A", "real_B")]
+    write(folder / "images", names)
+    for name in names if real else ():
+        if not name.endswith("fake_B") and (real / "images" / f"{name}.png").exists():
+            shutil.copy(real / "images" / f"{name}.png", folder / "images" / f"{name}.png")
+    return folder / "images"
+
+
+def test_several_pix2pix_results_share_the_real_tiles_that_are_equal_in_all(tmp_path: Path) -> None:
+    one = results(tmp_path / "one", "ab")
+    more = results(tmp_path / "more", "abc", real=tmp_path / "one")
+    inputs = read(generated={"one": one, "more": more})
+    assert inputs.models == ("one", "more")
+    for tile in inputs.audit.tiles:
+        assert tile.source is not None
+        assert (tile.real.path.parent, tile.source.path.parent) == (one, one)
+        assert {name: file.path.parent for name, file in tile.generated.items()} == {"one": one, "more": more}
+    assert sorted(tags(inputs)) == ["a", "b"]
+    assert {problem.tile for problem in inputs.audit.problems} == {"c"}, "the first folder has no such tile"
+
+
+@pytest.mark.parametrize("side", ["real_B", "real_A"])
+def test_pix2pix_results_on_other_tiles_are_refused(tmp_path: Path, side: str) -> None:
+    """A model would be scored against a tile that it was not made for; size and time of the file show nothing."""
+    one, other = results(tmp_path / "one", "ab"), results(tmp_path / "other", "ab", real=tmp_path / "one")
+    path = other / f"b_{side}.png"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    for file in (path, one / path.name):
+        os.utime(file, (0, 0))
+    with pytest.raises(InputError) as caught:
+        read(generated={"one": one, "other": other})
+    message = str(caught.value)
+    assert message.startswith("tile 'b' of GENERATED 'other' and 'one'")
+    assert str(path) in message
+    assert str(one / path.name) in message
+    assert "the first folder's" in message
+    assert "a run of its own" in message
 
 
 def test_side_by_side_pairs_are_halved(tmp_path: Path) -> None:

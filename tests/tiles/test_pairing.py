@@ -24,6 +24,16 @@ def test_a_missing_partner_is_named_with_the_file_that_was_looked_for(tmp_path: 
     assert "--on-error skip" in message
 
 
+def test_a_generated_tile_without_a_real_one_is_named_and_never_dropped(tmp_path: Path) -> None:
+    folders = {"generated": write(tmp_path / "g", ["a", "b"]), "real": write(tmp_path / "r", ["a"])}
+    message = refused(**folders)
+    assert "1 of 2 tiles" in message
+    assert f"tile 'b' has no real IHC (looked for '{tmp_path / 'r' / 'b.png'}')" in message
+    inputs = read(generated={"m": folders["generated"]}, real=folders["real"])
+    require_complete(inputs, "skip")
+    assert [(problem.tile, problem.kind) for problem in inputs.audit.problems] == [("b", "missing")]
+
+
 def test_only_ten_problems_are_listed_and_all_are_counted(tmp_path: Path) -> None:
     names = [f"t{number:03d}" for number in range(25)]
     message = refused(write(tmp_path / "g", names[:3]), write(tmp_path / "r", names))

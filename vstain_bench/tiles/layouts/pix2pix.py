@@ -3,9 +3,12 @@
 Source: bupt-ai-cz/BCI 841bd52 PyramidPix2pix/test.py writes ``results/{experiment}/test_latest/images`` so.
 """
 
+import filecmp
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
+from vstain_bench.base.text import printable
 from vstain_bench.errors import InputError
 from vstain_bench.tiles.layouts.definition import LAYOUTS, Files, Gathered, Layout, Request
 from vstain_bench.tiles.scan import scan_folder
@@ -41,14 +44,43 @@ def _sides(folder: Path, option: str) -> tuple[dict[str, Files], list[str]]:
     return {side: tuple(files) for side, files in sides.items()}, notes
 
 
+def _require_same(model: str, first: tuple[str, Mapping[str, Files]], sides: Mapping[str, Files]) -> None:
+    """Refuse a folder whose real tiles or H&E are not the first folder's, byte for byte."""
+    for side, what in (("real_B", "real tile"), ("real_A", "H&E")):
+        known = dict(first[1][side])
+        for key, file in sides[side]:
+            if key not in known or _equal(file.path, known[key].path):
+                continue
+            raise InputError(
+                where=f"tile '{printable(key)}' of GENERATED '{model}' and '{first[0]}'",
+                found=f"'{printable(file.path)}' and '{printable(known[key].path)}' differ",
+                expected=f"the same {what} in every results folder: all models are scored against the first folder's",
+                next_step="Test the models on the same tiles, or score each folder in a run of its own.",
+            )
+
+
+def _equal(one: Path, other: Path) -> bool:
+    try:
+        return filecmp.cmp(one, other, shallow=False)
+    except OSError as fault:
+        raise InputError(
+            where=printable(fault.filename or one),
+            found=f"it cannot be read ({fault.strerror})",
+            expected="a readable file",
+            next_step="Check the file and its permissions.",
+        ) from fault
+
+
 def gather(request: Request) -> Gathered:
-    """Return the files of one or several results folders; real and source tiles come from the first."""
+    """Return the files of one or several results folders; real and source tiles are the first's, and equal in all."""
     found = {model: _sides(folder, f"GENERATED '{model}'") for model, folder in request.generated.items()}
-    first = next(iter(found.values()))[0]
+    (first, (sides, _)), *others = found.items()
+    for model, (theirs, _) in others:
+        _require_same(model, (first, sides), theirs)
     return Gathered(
-        real=first["real_B"],
-        source=first["real_A"] or None,
-        generated={model: sides["fake_B"] for model, (sides, _) in found.items()},
+        real=sides["real_B"],
+        source=sides["real_A"] or None,
+        generated={model: own["fake_B"] for model, (own, _) in found.items()},
         notes=tuple(note for _, notes in found.values() for note in notes),
     )
 
