@@ -114,6 +114,29 @@ def test_icc_recovers_the_variance_components(between: float, within: float) -> 
     assert found.effective_tiles == pytest.approx(3200 / (1 + 7 * max(found.icc, 0)), rel=1e-9)
 
 
+def test_icc_is_that_of_an_analysis_of_variance_by_projections() -> None:
+    """Unequal groups, by matrices: what is left of the sums of squares, and the trace that says what they hold.
+
+    With variance w within groups and b between them, y' P y is expected to be w rank(P) + b trace(Z' P Z)
+    with Z the groups' indicators: solved for both (Searle, Casella, McCulloch 1992, Variance Components, section 3.6).
+    """
+    random = np.random.default_rng(9)
+    counts = np.array([1, 2, 3, 5, 8, 13])
+    indicators = np.repeat(np.eye(len(counts)), counts, axis=0)
+    values = random.normal(size=counts.sum()) + indicators @ random.normal(size=len(counts))
+    own = indicators @ np.linalg.pinv(indicators)
+    overall = np.full(own.shape, 1 / len(own))
+    projections = (own - overall, np.eye(len(own)) - own)
+    expectations = [[np.trace(each), np.trace(indicators.T @ each @ indicators)] for each in projections]
+    within, between = np.linalg.solve(expectations, [values @ each @ values for each in projections])
+    found = clustering(values, np.repeat([f"p{place}" for place in range(len(counts))], counts))
+    assert found is not None
+    assert found.icc == pytest.approx(between / (within + between), abs=1e-10)
+    alike = np.where(indicators @ indicators.T, found.icc, 0.0)
+    np.fill_diagonal(alike, 1.0)
+    assert found.effective_tiles == pytest.approx(len(alike) ** 2 / alike.sum(), rel=1e-10), "the variance of a mean"
+
+
 @pytest.mark.parametrize("names", [["a", "a", "a"], ["a", "b", "c"]])
 def test_icc_needs_groups_of_several_tiles(names: list[str]) -> None:
     assert clustering(np.array([1.0, 2.0, 4.0]), np.array(names)) is None
