@@ -68,7 +68,7 @@ VECTORS: Mapping[str, Stains] = {
         stain_matrix((0.650, 0.704, 0.286), (0.268, 0.570, 0.776)),
         haematoxylin=0,
         dab=1,
-        source="ImageJ Colour Deconvolution and QuPath, 'H DAB'",
+        source="G. Landini's Colour Deconvolution of ImageJ, 'H DAB'; QuPath's default rounds to two digits",
     ),
     "hed": Stains(
         stain_matrix((0.65, 0.70, 0.29), (0.07, 0.99, 0.11), (0.27, 0.57, 0.78)),
