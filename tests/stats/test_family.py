@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from vstain_bench.stats.family import max_t, pairwise, told_apart
+from vstain_bench.stats.family import adjust_pairs, max_t, pairwise, told_apart
 from vstain_bench.stats.significance import holm, sign_flip
 
 
@@ -130,4 +130,5 @@ def test_pairs_of_models() -> None:
     assert np.array_equal(p_values, p_values.T)
     assert np.diagonal(p_values).tolist() == [1.0] * 3
     assert told_apart(p_values).tolist() == [[False, False, True], [False, False, True], [True, True, False]]
+    assert np.array_equal(adjust_pairs(differences, 3, 0), p_values)
     assert pairwise(means[:1], 0).tolist() == [[1.0]]

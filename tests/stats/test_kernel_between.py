@@ -8,7 +8,7 @@ from scipy import stats
 
 from vstain_bench.metrics.kernel import kernel_distance
 from vstain_bench.stats.family import max_t
-from vstain_bench.stats.kernel_between import between_patients, cubic, patient_pairs, patient_shares
+from vstain_bench.stats.kernel_between import between_patients, cubic, patient_pairs, swap_shares
 
 
 def sides(patients: int, seed: int = 0, shift: float = 0.3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -44,7 +44,6 @@ def test_it_is_the_mean_over_pairs_of_different_patients(patients: int, seed: in
     generated, real, groups = sides(patients, seed)
     found = between_patients(patient_pairs(generated, real, groups))
     assert found.value == pytest.approx(by_loops(generated, real, groups), abs=1e-10)
-    assert found.value == pytest.approx(patient_shares(generated, real, groups).mean(), abs=1e-10)
     assert found.groups == patients
 
 
@@ -79,20 +78,21 @@ def test_the_difference_of_two_models_comes_from_the_difference_of_their_pairs()
     assert between_patients(pairs).value == pytest.approx(difference, abs=1e-10)
 
 
-def test_flipping_shares_is_exchanging_models_in_whole_patients() -> None:
-    first, real, groups = sides(6, 6)
-    second = first + np.random.default_rng(0).normal(0.2, 0.5, first.shape)
+@pytest.mark.parametrize("seed", range(5))
+def test_flipping_shares_is_exchanging_models_in_whole_patients(seed: int) -> None:
+    """Every assignment gives the same difference, not the same p-value alone."""
+    first, real, groups = sides(5, seed)
+    second = first + np.random.default_rng(seed).normal(0.0, 0.5, first.shape)
     names, index = np.unique(groups, return_inverse=True)
-    observed, extreme, total = 0.0, 0, 0
-    for assignment in itertools.product([False, True], repeat=len(names)):
-        swapped = np.array(assignment)[index][:, None]
+    shares = swap_shares(first, second, real, groups)
+    differences = []
+    for assignment in itertools.product([1.0, -1.0], repeat=len(names)):
+        swapped = np.array(assignment)[index][:, None] < 0
         ours, theirs = np.where(swapped, second, first), np.where(swapped, first, second)
-        size = abs(by_loops(ours, real, groups) - by_loops(theirs, real, groups))
-        observed = observed or size
-        extreme += size >= observed - 1e-12
-        total += 1
-    shares = patient_shares(first, real, groups) - patient_shares(second, real, groups)
-    assert max_t(shares[None], 0)[0].p == extreme / total
+        differences.append(by_loops(ours, real, groups) - by_loops(theirs, real, groups))
+        assert np.mean(shares * assignment) == pytest.approx(differences[-1], abs=1e-10)
+    sizes = np.abs(differences)
+    assert max_t(shares[None], 0)[0].p == np.mean(sizes >= sizes[0] - 1e-12)
 
 
 def test_what_is_missing_says_why() -> None:

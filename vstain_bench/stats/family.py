@@ -83,10 +83,23 @@ def pairwise(means: Float[np.ndarray, "m g"], seed: int, *, draws: int = DRAWS) 
         draws: As in ``max_t``.
     """
     first, second = np.triu_indices(len(means), 1)
-    p_values = np.ones((len(means), len(means)))
-    if len(first):
-        found = max_t(means[first] - means[second], seed, draws=draws)
-        p_values[first, second] = p_values[second, first] = [each.p for each in found]
+    return adjust_pairs(means[first] - means[second], len(means), seed, draws=draws)
+
+
+def adjust_pairs(differences: Comparisons, models: int, seed: int, *, draws: int = DRAWS) -> Square:
+    """Return p-values of all pairs of models from one row of differences, or of swap shares, a pair.
+
+    Args:
+        differences: Of the pairs (0, 1), (0, 2), ..., (1, 2), ... in the order of ``itertools.combinations``, shape
+            (pairs, g).
+        models: Number of models, m (m - 1) / 2 pairs.
+        seed: Of the drawn signs.
+        draws: As in ``max_t``.
+    """
+    p_values = np.ones((models, models))
+    if len(differences):
+        place = np.triu_indices(models, 1)
+        p_values[place] = p_values.T[place] = [each.p for each in max_t(differences, seed, draws=draws)]
     return np.asarray(p_values)
 
 
