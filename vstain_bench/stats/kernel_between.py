@@ -84,7 +84,7 @@ def patient_pairs(generated: RowArray, real: RowArray, groups: np.ndarray, *, ke
     across = mean.of(generated, real)
     pairs = mean.of(generated, generated) + mean.of(real, real) - across - across.T
     np.fill_diagonal(pairs, 0.0)
-    return pairs
+    return np.asarray(pairs)
 
 
 def swap_shares(
