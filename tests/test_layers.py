@@ -22,6 +22,7 @@ LAYERS = (
     ("images",),
     ("base",),
     ("types",),
+    ("arrays", "words"),
     ("errors",),
 )
 DEPTH = {name: depth for depth, layer in enumerate(reversed(LAYERS)) for name in layer}
@@ -31,7 +32,7 @@ STILL_UPWARD = {
 }  # fmt: skip
 """Judgements that still phrase what they find, and jobs that still render: to be emptied."""
 DOORS = {"__init__", "__main__"}
-ADAPTER_MAY_IMPORT = {"types", "errors", "models", "images", "tiles", "networks", "base"}
+ADAPTER_MAY_IMPORT = {"types", "arrays", "words", "errors", "models", "images", "tiles", "networks", "base"}
 
 
 def imported(source: str) -> Iterator[str]:

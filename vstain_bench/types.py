@@ -1,4 +1,7 @@
-"""The words of the field as types: tile, batch, metric, and the arrays that pass between them."""
+"""What a metric's author needs: batches and their views, metrics, encoders, and by the same door words and arrays.
+
+Whatever must start quickly, or needs no network, takes ``words`` and ``arrays`` themselves: this module needs torch.
+"""
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
@@ -9,67 +12,32 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-T = TypeVar("T")
+from vstain_bench.arrays import Pixels, RowArray, Values
+from vstain_bench.words import Direction, ImageFile, Side, Slide, Tile
 
-Side = Literal["source", "real", "generated"]
-Direction = Literal["higher", "lower", "target"]
+__all__ = [
+    "Batch",
+    "Direction",
+    "Encoder",
+    "ImageFile",
+    "Images",
+    "Metric",
+    "Pixels",
+    "RowArray",
+    "Rows",
+    "Side",
+    "Slide",
+    "Tile",
+    "Values",
+    "View",
+]
+
+T = TypeVar("T")
 
 Images = Float[Tensor, "b 3 h w"]
 """RGB, float32, [0, 1], on the run's device."""
 Rows = Float[Tensor, "b k"]
 """What a metric keeps of each tile of a batch."""
-RowArray = Float[np.ndarray, "n k"]
-"""The rows of many tiles, in the order of their ids."""
-Values = Float[np.ndarray, " n"]
-"""One number per tile, float64."""
-Pixels = Float[np.ndarray, "h w 3"]
-"""One decoded image: RGB, float32, [0, 1]."""
-
-
-@dataclass(frozen=True)
-class ImageFile:
-    """Where one image lies: a whole file, or one half of a side-by-side pair."""
-
-    path: Path
-    half: Literal["whole", "left", "right"] = "whole"
-
-    def __str__(self) -> str:
-        return str(self.path) if self.half == "whole" else f"{self.path} ({self.half} half)"
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One field of view: its H&E, its real IHC, and the virtual IHC of every model under test.
-
-    ``group`` is the patient or slide, the unit of resampling; ``label`` e.g. the HER2 score; ``mpp`` µm per pixel.
-    """
-
-    id: str
-    real: ImageFile
-    generated: Mapping[str, ImageFile]
-    source: ImageFile | None = None
-    group: str | None = None
-    label: str | None = None
-    split: str | None = None
-    mpp: float | None = None
-
-
-@dataclass(frozen=True)
-class Slide:
-    """How one owner's tiles of one slide are stained and lit, estimated from several of them together.
-
-    Attributes:
-        white: Light through empty glass (I0), RGB in [0, 1].
-        seen: Whether glass was in sight; otherwise ``white`` is the fallback.
-        vectors: Unit optical-density vectors of haematoxylin, DAB and residual as rows, None where the tiles do not
-            show both stains.
-        tiles: Ids of the tiles it was estimated from.
-    """
-
-    white: tuple[float, float, float]
-    seen: bool
-    vectors: tuple[tuple[float, float, float], ...] | None
-    tiles: tuple[str, ...] = ()
 
 
 class View:

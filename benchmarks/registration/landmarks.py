@@ -29,7 +29,7 @@ from vstain_bench.errors import Undefined
 from vstain_bench.images.reader import DecodePolicy, read_image
 from vstain_bench.stain.density import Separation, separate
 from vstain_bench.stain.registration import register
-from vstain_bench.types import ImageFile
+from vstain_bench.words import ImageFile
 
 MPP = 0.174 / 0.05
 """µm per pixel of an image at 5 % of a scan at 0.174 µm."""

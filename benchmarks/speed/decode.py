@@ -13,7 +13,7 @@ from PIL import Image
 
 from vstain_bench.images.reader import DecodePolicy, encode_png, inspect_image, read_image
 from vstain_bench.phantom import phantom_tile
-from vstain_bench.types import ImageFile
+from vstain_bench.words import ImageFile
 
 CALLS = 10
 

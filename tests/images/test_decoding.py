@@ -24,7 +24,7 @@ from tests.images.image_files import (
 )
 from vstain_bench.errors import DecodeError, InputError, MachineError
 from vstain_bench.images.reader import DecodePolicy, encode_png, inspect_image, read_image
-from vstain_bench.types import ImageFile
+from vstain_bench.words import ImageFile
 
 EXACT = CODES / 255  # float64; pixels are its nearest float32
 RAMP16 = np.arange(72, dtype=np.uint16).reshape(4, 6, 3) * 900

@@ -28,7 +28,7 @@ from tests.images.image_files import (
 from vstain_bench.base.text import printable
 from vstain_bench.errors import DecodeError, MachineError, VstainError
 from vstain_bench.images.reader import DecodePolicy, inspect_image, read_image
-from vstain_bench.types import ImageFile
+from vstain_bench.words import ImageFile
 
 RAMP16 = np.arange(72, dtype=np.uint16).reshape(4, 6, 3) * 900
 ALPHA = np.full((4, 6, 1), 51, np.uint8)  # 51 / 255 is one fifth

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.images.image_files import CODES, exif, grey_patch, icc_chunk, icc_profile, jpeg, png, tiff, with_checksums
 from vstain_bench.errors import DecodeError, MachineError, VstainError
 from vstain_bench.images.reader import DecodePolicy, inspect_image, read_image
-from vstain_bench.types import ImageFile
+from vstain_bench.words import ImageFile
 
 T = TypeVar("T")
 NOISE = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from vstain_bench.arrays import RowArray
 from vstain_bench.errors import Undefined, UsageError
 from vstain_bench.metrics import kernel
 from vstain_bench.metrics.definition import build
@@ -15,7 +16,6 @@ from vstain_bench.metrics.kernel import (
     subset_distance,
 )
 from vstain_bench.networks.torchvision_schema import prepare_torchvision
-from vstain_bench.types import RowArray
 
 
 def features(tiles: int, size: int, seed: int, shift: float = 0.0) -> RowArray:

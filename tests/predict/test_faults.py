@@ -16,7 +16,7 @@ from vstain_bench.images.reader import DecodePolicy, read_image
 from vstain_bench.models.predict.plausible import MAGENTA, magenta_excess
 from vstain_bench.phantom import PhantomSet
 from vstain_bench.tiles.sources import read_sources
-from vstain_bench.types import ImageFile
+from vstain_bench.words import ImageFile
 
 Arrange = Callable[[PhantomSet, Path], list[str]]
 

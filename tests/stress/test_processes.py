@@ -23,7 +23,7 @@ from vstain_bench.measure.observe import Observed, observe_here
 from vstain_bench.phantom import PhantomSet, write_phantom
 from vstain_bench.tiles.batches import Failed, Request
 from vstain_bench.tiles.inputs import read_inputs
-from vstain_bench.types import ImageFile
+from vstain_bench.words import ImageFile
 
 NAMES = ("translation", "dab_loss", "deleted_nests")
 METRICS = "ssim,dab_w1,mae"

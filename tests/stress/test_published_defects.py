@@ -14,11 +14,11 @@ import torch
 from skimage.data import immunohistochemistry
 
 from tests.stain_tiles import codes, stained
+from vstain_bench.arrays import Pixels
 from vstain_bench.base.config import make_config
 from vstain_bench.images.reader import encode_png
 from vstain_bench.judge.stress.findings import Verdict
 from vstain_bench.judge.stress.job import run_stress
-from vstain_bench.types import Pixels
 
 PAIR = "dab_jsd_cssp2p,dab_js"
 SWEEP = ["dab_loss", "dab_excess", "translation", "elastic_32um"]

@@ -21,7 +21,7 @@ from vstain_bench.models.training.drawing import Drawing
 from vstain_bench.models.training.feed import Feed, Portion
 from vstain_bench.models.training.sets import Sets, read_sets, require_sizes
 from vstain_bench.phantom import PhantomSet
-from vstain_bench.types import Tile
+from vstain_bench.words import Tile
 
 
 @pytest.fixture(autouse=True)

@@ -263,6 +263,6 @@ def test_the_sheet_shows_three_sides_of_each_tile(phantom: PhantomSet, tmp_path:
 
 
 def read_image_pixels(path: Path) -> np.ndarray:
-    from vstain_bench.types import ImageFile
+    from vstain_bench.words import ImageFile
 
     return read_image(ImageFile(path)).pixels

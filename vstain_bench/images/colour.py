@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Shaped
 from PIL import Image, ImageCms
 
+from vstain_bench.arrays import Pixels
 from vstain_bench.base.text import printable
 from vstain_bench.images.headers import Alpha, Colour, Content, Header
 from vstain_bench.images.policy import DecodePolicy
-from vstain_bench.types import Pixels
 
 SRGB_TOLERANCE = 2
 """A profile counts as sRGB when it moves no colour of a grid by more 8-bit codes: small profiles round their curves."""

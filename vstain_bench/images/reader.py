@@ -22,6 +22,7 @@ from jaxtyping import UInt8
 from PIL import Image
 from PIL import ImageFile as PillowFile
 
+from vstain_bench.arrays import Pixels
 from vstain_bench.base.files import replacing
 from vstain_bench.base.text import printable
 from vstain_bench.errors import DecodeError, InputError, MachineError
@@ -29,7 +30,7 @@ from vstain_bench.images import jpeg, png, tiff
 from vstain_bench.images.colour import Samples, profile_differs, profile_digest, profile_name, to_rgb
 from vstain_bench.images.headers import METADATA_LIMIT, Content, Header, check, explain_unknown
 from vstain_bench.images.policy import DecodePolicy
-from vstain_bench.types import ImageFile, Pixels
+from vstain_bench.words import ImageFile
 
 __all__ = [
     "DecodePolicy",

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from vstain_bench.arrays import RowArray
 from vstain_bench.errors import MachineError, UsageError
-from vstain_bench.types import RowArray
 
 FORMAT = 1
 _TABLES = """

@@ -14,7 +14,7 @@ from vstain_bench.measure.observe import Plan
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.tiles.inputs import Inputs
 from vstain_bench.tiles.pairing import Problem
-from vstain_bench.types import ImageFile, Tile
+from vstain_bench.words import ImageFile, Tile
 
 
 def _csv(path: Path, header: Sequence[str], lines: Iterable[Sequence[object]]) -> None:

@@ -26,10 +26,10 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
+from vstain_bench.arrays import RowArray, Values
 from vstain_bench.stats.family import Square
 from vstain_bench.stats.intervals import CONFIDENCE, Interval, jackknife_error
 from vstain_bench.stats.significance import Test, holm
-from vstain_bench.types import RowArray, Values
 
 SWAPS = 999
 """Exchanges that are drawn where not all are counted: each scores two sets."""

@@ -16,10 +16,10 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
+from vstain_bench.arrays import Values
 from vstain_bench.stats.intervals import Interval
 from vstain_bench.stats.means import student_interval
 from vstain_bench.stats.significance import ALPHA
-from vstain_bench.types import Values
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
+from vstain_bench.arrays import Values
 from vstain_bench.stats.significance import ALPHA, DRAWS, Comparisons, Test
-from vstain_bench.types import Values
 
 _CHUNK = 4_096
 _TIE = 1e-8

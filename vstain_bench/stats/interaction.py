@@ -20,7 +20,7 @@ from typing import Literal
 
 import numpy as np
 
-from vstain_bench.types import Values
+from vstain_bench.arrays import Values
 
 DRAWS = 9_999
 _TIE = 1e-10

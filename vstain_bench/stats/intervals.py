@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from vstain_bench.arrays import RowArray, Values
 from vstain_bench.base.randomness import seed_of
-from vstain_bench.types import RowArray, Values
 
 CONFIDENCE = 0.95
 DRAWS = 2000

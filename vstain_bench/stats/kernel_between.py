@@ -35,9 +35,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
+from vstain_bench.arrays import RowArray, Values
 from vstain_bench.stats.family import Square
 from vstain_bench.stats.intervals import CONFIDENCE, Interval, jackknife_error
-from vstain_bench.types import RowArray, Values
 
 Kernel = Callable[[RowArray, RowArray], Float[np.ndarray, "r c"]]
 """From two sets of features, shapes (r, d) and (c, d), to the kernel values of all pairs."""

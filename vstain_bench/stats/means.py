@@ -20,9 +20,9 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
+from vstain_bench.arrays import Values
 from vstain_bench.stats.intervals import CONFIDENCE, Interval, jackknife_interval
 from vstain_bench.stats.paired import group_means
-from vstain_bench.types import Values
 
 FEW = 10
 """Patients, or what unequal patients are worth, below which a row carries a caution."""

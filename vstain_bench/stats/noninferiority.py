@@ -26,9 +26,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
+from vstain_bench.arrays import Values
 from vstain_bench.stats.family import max_t
 from vstain_bench.stats.significance import ALPHA, DRAWS
-from vstain_bench.types import Values
 
 Finding = Literal["same", "within", "open", "worse", "undefined"]
 """What a number is found to be; ``same``: no patient differs at all; ``undefined``: fewer than two patients."""

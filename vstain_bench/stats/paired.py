@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from vstain_bench.arrays import Values
 from vstain_bench.stats.intervals import CONFIDENCE, Interval, jackknife_error
-from vstain_bench.types import Values
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from typing import Literal
 
 import numpy as np
 
+from vstain_bench.arrays import Values
 from vstain_bench.stats.family import Apart
-from vstain_bench.types import Values
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, stats
 
+from vstain_bench.arrays import Values
 from vstain_bench.stats.significance import ALPHA
-from vstain_bench.types import Values
 
 POWER = 0.8
 MOST_PATIENTS = 100_000

@@ -19,11 +19,11 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import stats
 
+from vstain_bench.arrays import Values
 from vstain_bench.errors import UsageError
 from vstain_bench.stats.intervals import CONFIDENCE, DRAWS, jackknife_error
 from vstain_bench.stats.paired import group_means
 from vstain_bench.stats.significance import ALPHA, TestName, holm, jackknife_test, paired_tests
-from vstain_bench.types import Values
 
 Scores = Float[np.ndarray, "m n"]
 """One row of values per model."""

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from vstain_bench.arrays import Values
 from vstain_bench.stats.intervals import CONFIDENCE, Interval
 from vstain_bench.stats.paired import group_means, wilson
-from vstain_bench.types import Values
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from vstain_bench.types import Values
+from vstain_bench.arrays import Values
 
 ALPHA = 0.05
 EXACT_GROUPS = 18

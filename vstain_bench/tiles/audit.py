@@ -12,7 +12,7 @@ from vstain_bench.base.text import printable
 from vstain_bench.errors import DecodeError
 from vstain_bench.images.reader import DecodePolicy, ImageInfo, inspect_image, read_image
 from vstain_bench.tiles.pairing import Paired, Problem
-from vstain_bench.types import ImageFile, Tile
+from vstain_bench.words import ImageFile, Tile
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from vstain_bench.base.text import printable
 from vstain_bench.errors import InputError, UsageError
 from vstain_bench.tiles.layouts.definition import Files, Gathered, Layout, Name
 from vstain_bench.tiles.tags import TagRule, recognise
-from vstain_bench.types import ImageFile, Tile
+from vstain_bench.words import ImageFile, Tile
 
 NAMED_PROBLEMS = 10
 

@@ -14,7 +14,7 @@ from vstain_bench.images.reader import DecodePolicy, ImageInfo, inspect_image
 from vstain_bench.tiles.layouts import LAYOUTS, Gathered, Request
 from vstain_bench.tiles.layouts.definition import files_of
 from vstain_bench.tiles.pairing import Problem
-from vstain_bench.types import ImageFile
+from vstain_bench.words import ImageFile
 
 FOLDERS = ("parallel", "side-by-side")
 """Layouts in which a folder of H&E can be read: whole files, or the left halves of pairs."""

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from vstain_bench.arrays import Pixels
 from vstain_bench.judge.perturbations.definition import SEEDS, Draw, perturbation
 from vstain_bench.judge.perturbations.lab import from_lab, to_lab
 from vstain_bench.judge.perturbations.optics import scale_density
-from vstain_bench.types import Pixels
 
 SHARES = (10.0, 20.0, 40.0)
 

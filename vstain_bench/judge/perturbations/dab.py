@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from vstain_bench.arrays import Pixels
 from vstain_bench.judge.perturbations.definition import SEEDS, Draw, perturbation
 from vstain_bench.judge.perturbations.geometry import Patches, patches, soften
 from vstain_bench.judge.perturbations.optics import Density, add_density, density, scale_density
 from vstain_bench.phantom.noise import Array
-from vstain_bench.types import Pixels
 
 CELL_UM = 12.0
 LEAST_OD = 0.05

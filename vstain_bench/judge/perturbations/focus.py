@@ -2,8 +2,8 @@
 
 from scipy import ndimage
 
+from vstain_bench.arrays import Pixels
 from vstain_bench.judge.perturbations.definition import Draw, perturbation
-from vstain_bench.types import Pixels
 
 LEVELS = (0.125, 0.25, 0.5, 1.0, 2.0)
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from vstain_bench.arrays import Pixels
 from vstain_bench.judge.perturbations.definition import Draw
 from vstain_bench.phantom.noise import Array, smoothstep
-from vstain_bench.types import Pixels
 
 Mask = NDArray[np.bool_]
 _REACH = 10

@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+from vstain_bench.arrays import Pixels
 from vstain_bench.judge.perturbations.definition import Draw, perturbation
-from vstain_bench.types import Pixels
 
 LEVELS = (5.0, 15.0, 25.0, 50.0)
 SUBSAMPLING: tuple[Literal["4:4:4", "4:2:0"], ...] = ("4:4:4", "4:2:0")

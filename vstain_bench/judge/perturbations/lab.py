@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from vstain_bench.arrays import Pixels
 from vstain_bench.phantom.noise import Array
-from vstain_bench.types import Pixels
 
 _TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
 _WHITE = _TO_XYZ.sum(axis=1)

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from vstain_bench.arrays import Pixels
 from vstain_bench.judge.perturbations.definition import SEEDS, Draw, perturbation
 from vstain_bench.judge.perturbations.geometry import Mask, shift, soften
 from vstain_bench.judge.perturbations.optics import Density, add_density, density, local_mean, positive
 from vstain_bench.phantom.noise import Array
-from vstain_bench.types import Pixels
 
 LEVELS = (1.0, 5.0, 10.0, 20.0)
 RADII_UM = (10.0, 100.0)

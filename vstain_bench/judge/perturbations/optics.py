@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from vstain_bench.types import Pixels
+from vstain_bench.arrays import Pixels
 
 Density = NDArray[np.float32]
 """Optical density of one stain, base 10, shape (h, w)."""

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from vstain_bench.arrays import Pixels
 from vstain_bench.judge.perturbations.definition import SEEDS, Draw, perturbation
 from vstain_bench.judge.perturbations.geometry import patches, shift, soften
-from vstain_bench.types import Pixels
 
 NUCLEUS_UM = 8.0
 NEAR_UM, FAR_UM = 4.0, 8.0

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from vstain_bench.arrays import Pixels
 from vstain_bench.judge.perturbations.definition import SEEDS, Draw, perturbation
-from vstain_bench.types import Pixels
 
 LEVELS = (1.0, 2.0, 4.0, 8.0)
 

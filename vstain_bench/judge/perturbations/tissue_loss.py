@@ -3,10 +3,10 @@
 import numpy as np
 from scipy import ndimage
 
+from vstain_bench.arrays import Pixels
 from vstain_bench.judge.perturbations.definition import SEEDS, Draw, perturbation
 from vstain_bench.judge.perturbations.geometry import Mask, band, grid, lowest, soften, warp
 from vstain_bench.judge.perturbations.optics import background, optical_density
-from vstain_bench.types import Pixels
 
 LEVELS = (1.0, 5.0, 10.0, 20.0)
 EDGE_UM = 0.5

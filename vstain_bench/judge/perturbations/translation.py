@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from vstain_bench.arrays import Pixels
 from vstain_bench.judge.perturbations.definition import SEEDS, Draw, perturbation
 from vstain_bench.judge.perturbations.geometry import shift
-from vstain_bench.types import Pixels
 
 
 @perturbation(

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from vstain_bench.arrays import Values
 from vstain_bench.errors import Undefined
 from vstain_bench.phantom.noise import Array
 from vstain_bench.stats.intervals import DRAWS, Interval, bootstrap_mean, expanded_tail
-from vstain_bench.types import Direction, Values
+from vstain_bench.words import Direction
 
 if TYPE_CHECKING:
     import pandas as pd

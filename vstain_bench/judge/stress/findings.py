@@ -10,7 +10,7 @@ from vstain_bench.errors import InputError
 from vstain_bench.judge.stress.curves import Reach
 from vstain_bench.judge.stress.rates import Rate
 from vstain_bench.stats.intervals import Interval
-from vstain_bench.types import Direction
+from vstain_bench.words import Direction
 
 SCHEMA_VERSION = "1.1"
 PerturbedSide = Literal["generated", "real", "both", "source"]

@@ -27,7 +27,7 @@ from vstain_bench.measure.observe import Observed, Plan, observe_here
 from vstain_bench.measure.protocol import Protocol, parse_metrics, read_protocol
 from vstain_bench.networks.weights import WeightsStore, use_store
 from vstain_bench.tiles.batches import Failed, Request
-from vstain_bench.types import Tile
+from vstain_bench.words import Tile
 
 MOST_PROCESSES = 8
 """Processes that are started unasked: each takes some 400 MB."""

@@ -9,7 +9,7 @@ from vstain_bench.errors import Undefined
 from vstain_bench.judge.stress.curves import closeness
 from vstain_bench.phantom.noise import Array
 from vstain_bench.stats.intervals import Interval, bootstrap_mean
-from vstain_bench.types import Direction
+from vstain_bench.words import Direction
 
 
 @dataclass(frozen=True)

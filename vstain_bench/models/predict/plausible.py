@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from vstain_bench.arrays import Pixels
 from vstain_bench.errors import DecodeError, InputError
 from vstain_bench.images.reader import DecodePolicy, read_image
 from vstain_bench.tiles.sources import SourceTile
-from vstain_bench.types import Pixels
 
 LOOKED_AT = 8
 """Tiles, evenly spaced."""

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vstain_bench.arrays import Pixels
 from vstain_bench.images.reader import read_image
 from vstain_bench.models.contract import Pair
 from vstain_bench.models.training.drawing import Drawing
 from vstain_bench.models.training.sets import TileSet
 from vstain_bench.models.training.step import Share
-from vstain_bench.types import Pixels
 
 AHEAD = 3
 """Steps that are read ahead of the one that is computed."""

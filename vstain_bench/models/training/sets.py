@@ -15,7 +15,7 @@ from vstain_bench.models.contract import Recipe
 from vstain_bench.models.training.config import DEFAULT_SHARE, TrainConfig
 from vstain_bench.tiles.inputs import Inputs, read_inputs
 from vstain_bench.tiles.pairing import refuse
-from vstain_bench.types import Tile
+from vstain_bench.words import Tile
 
 TRAIN = "train"
 """The split that is trained on where splits exist and none was named."""

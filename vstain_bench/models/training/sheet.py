@@ -11,7 +11,7 @@ from vstain_bench.base.randomness import seed_of
 from vstain_bench.images.reader import encode_png, read_image
 from vstain_bench.models.contract import Stain
 from vstain_bench.models.training.sets import TileSet
-from vstain_bench.types import ImageFile, Tile
+from vstain_bench.words import ImageFile, Tile
 
 SIDE = 256
 """Longest side of a tile on the sheet, in px."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from vstain_bench.types import Pixels
+    from vstain_bench.arrays import Pixels
 
 GAP_MM = 1.0
 LABEL_MM = 9.0

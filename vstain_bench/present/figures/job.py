@@ -18,8 +18,8 @@ from vstain_bench.results.comparable import input_obstacles, refuse_unequal
 from vstain_bench.results.folder import RunFolder
 
 if TYPE_CHECKING:
+    from vstain_bench.arrays import Pixels
     from vstain_bench.results.table import Table
-    from vstain_bench.types import Pixels
 
 MOST_MODELS = 10
 """Models of one figure: more would be stamps on a page."""

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
+    from vstain_bench.arrays import Pixels
     from vstain_bench.images.policy import DecodePolicy
-    from vstain_bench.types import ImageFile, Pixels
+    from vstain_bench.words import ImageFile
 
 MOST_MODELS = 8
 LONGEST_SIDE = 320
@@ -194,7 +195,7 @@ def tile_policy(folder: RunFolder) -> "DecodePolicy":
 
 def parse_image_file(text: str) -> "ImageFile":
     """Return the file that ``str(ImageFile)`` wrote."""
-    from vstain_bench.types import ImageFile
+    from vstain_bench.words import ImageFile
 
     for half in ("left", "right"):
         ending = f" ({half} half)"

@@ -8,7 +8,7 @@ from typing import Literal
 from vstain_bench.base.registry import Registry
 from vstain_bench.errors import UsageError
 from vstain_bench.tiles.scan import scan_folder, strip_side
-from vstain_bench.types import ImageFile
+from vstain_bench.words import ImageFile
 
 
 @dataclass(frozen=True)

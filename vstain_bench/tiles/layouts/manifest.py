@@ -12,7 +12,7 @@ from pathlib import Path
 from vstain_bench.base.registry import nearest
 from vstain_bench.errors import InputError, UsageError
 from vstain_bench.tiles.layouts.definition import LAYOUTS, Files, Gathered, Layout, Name, Request, generated_files
-from vstain_bench.types import ImageFile
+from vstain_bench.words import ImageFile
 
 COLUMNS = ("tile", "source", "real", "generated", "group", "label", "split", "mpp")
 

@@ -12,7 +12,7 @@ from vstain_bench.base.text import printable
 from vstain_bench.errors import InputError
 from vstain_bench.tiles.layouts.definition import LAYOUTS, Files, Gathered, Layout, Request
 from vstain_bench.tiles.scan import scan_folder
-from vstain_bench.types import ImageFile
+from vstain_bench.words import ImageFile
 
 _SIDE = re.compile(r"^(?P<key>.+)_(?P<side>fake_B|real_A|real_B)$")
 

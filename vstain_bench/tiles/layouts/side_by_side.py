@@ -5,7 +5,7 @@ Source: bupt-ai-cz/BCI 841bd52 PyramidPix2pix/datasets/combine_A_and_B.py makes 
 
 from vstain_bench.errors import UsageError
 from vstain_bench.tiles.layouts.definition import LAYOUTS, Gathered, Layout, Request, files_of, generated_files
-from vstain_bench.types import ImageFile
+from vstain_bench.words import ImageFile
 
 
 def gather(request: Request) -> Gathered:
