@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vstain_bench.base.config import RunConfig
 from vstain_bench.judge.leaderboard.job import Request, make_leaderboard
+from vstain_bench.judge.stress.config import StressConfig
 from vstain_bench.judge.stress.job import run_stress
 from vstain_bench.measure.run import run
 from vstain_bench.phantom import Defects, Displacement, write_phantom
@@ -45,7 +46,8 @@ def main(folder: Path) -> None:
             controls=12, offline=True,
         )  # fmt: skip
         runs.append(run(config, folder / lab.replace(" ", "-")).folder.path)
-    sweep = RunConfig(real=tiles.real, source=tiles.source, metrics=METRICS.replace(",fd_random", ""), mpp=0.5, limit=8)
+    single = METRICS.replace(",fd_random", "")
+    sweep = StressConfig(real=tiles.real, source=tiles.source, metrics=single, mpp=0.5, limit=8)
     run_stress(sweep, folder / "stress")
     request = Request(title="Virtual HER2, simulated", trust=folder / "stress", published=("bci",))
     sys.stdout.write(f"{publish(make_leaderboard(runs, request), folder / 'site')}\n")

@@ -21,7 +21,8 @@ from safetensors.torch import load_file, save_file
 
 from vstain_bench.base.registry import load_plugins
 from vstain_bench.models.contract import RECIPES
-from vstain_bench.models.predict import PredictConfig, predict
+from vstain_bench.models.predict.config import PredictConfig
+from vstain_bench.models.predict.job import predict
 from vstain_bench.phantom import write_phantom
 
 CASES = (("identity", 1024, 24), ("asp", 256, 8), ("pyramid_pix2pix", 256, 8), ("cssp2p", 256, 8))

@@ -19,7 +19,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 import vstain_adapters  # noqa: F401  # registers the recipes
-from vstain_bench.base.config import RunConfig, change
+from vstain_bench.base.config import change
 from vstain_bench.models.contract import RECIPES, Moment, Pair, Recipe
 from vstain_bench.models.training.config import TrainConfig
 from vstain_bench.models.training.drawing import Drawing
@@ -95,8 +95,10 @@ def plain_steps(recipe: Recipe, phantom: PhantomSet, device: torch.device) -> It
 
 def our_steps(recipe: Recipe, phantom: PhantomSet, name: str) -> Iterator[None]:
     """Train as ``vstain-bench train`` does; yield after each step."""
-    tiles = RunConfig(manifest=phantom.manifest, workers=2, groups="none", device=DEVICE)
-    config = TrainConfig(recipe=name, tiles=tiles, val_real=phantom.source, val_source=phantom.source, select="mae")
+    config = TrainConfig(
+        recipe=name, manifest=phantom.manifest, workers=2, groups="none", device=DEVICE, val_real=phantom.source,
+        val_source=phantom.source, select="mae",
+    )  # fmt: skip
     engine = start_engine(config)
     channels_last = engine.device.type == "cuda"
     models = lay_out(recipe.build(device=engine.device, seed=0), channels_last=channels_last)

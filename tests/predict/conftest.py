@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vstain_bench.base.config import validated
+from vstain_bench.base.config import make_config
 from vstain_bench.base.listener import Listener
-from vstain_bench.models.predict import Outcome, PredictConfig, predict
+from vstain_bench.models.predict.config import PredictConfig
+from vstain_bench.models.predict.job import Outcome, predict
 
 Call = Callable[..., Outcome]
 
@@ -19,7 +20,7 @@ def stained(tmp_path: Path) -> Call:
     """Stain with keyword options into ``out`` (a name below the test's folder)."""
 
     def call(adapter: str, *, out: str = "out", told: list[str] | None = None, **options: object) -> Outcome:
-        config = validated(PredictConfig, {"adapter": adapter, **options}, "test")
+        config = make_config({"adapter": adapter, **options}, model=PredictConfig)
         return predict(config, tmp_path / out, Listener(say=(lambda line: None) if told is None else told.append))
 
     return call

@@ -12,10 +12,11 @@ import psutil
 import pytest
 import torch
 
-from vstain_bench.base.config import RunConfig, make_config
+from vstain_bench.base.config import make_config
 from vstain_bench.errors import CheckFailed, DecodeError, InputError, MachineError, UsageError, VstainError
 from vstain_bench.images.reader import DecodePolicy
 from vstain_bench.judge.stress import processes
+from vstain_bench.judge.stress.config import StressConfig
 from vstain_bench.judge.stress.job import run_stress
 from vstain_bench.judge.stress.processes import MOST_PROCESSES, WORTH_IT, Sweeping, choose_processes, observe_apart
 from vstain_bench.judge.stress.sweep import make_conditions
@@ -34,15 +35,16 @@ def tissue(tmp_path_factory: pytest.TempPathFactory) -> PhantomSet:
     return write_phantom(tmp_path_factory.mktemp("tissue"), groups=3, tiles_per_group=2, size=96, seed=5, models={})
 
 
-def config_of(tissue: PhantomSet) -> RunConfig:
-    return make_config({"manifest": tissue.manifest, "metrics": METRICS, "workers": 0})
+def config_of(tissue: PhantomSet) -> StressConfig:
+    values = {"manifest": tissue.manifest, "metrics": METRICS, "workers": 0, "perturbations": NAMES, "processes": 1}
+    return make_config(values, model=StressConfig)
 
 
 @pytest.fixture(scope="module")
 def whole(tissue: PhantomSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sweep in this process."""
     out = tmp_path_factory.mktemp("whole") / "out"
-    run_stress(config_of(tissue), out, perturbations=NAMES, processes=1)
+    run_stress(config_of(tissue), out)
     return out
 
 
@@ -78,7 +80,7 @@ def test_a_killed_sweep_of_two_processes_leaves_none_behind_and_continues(
     _, alive = psutil.wait_procs(list(children), timeout=60)
     assert not alive, "a process outlived the sweep"
     assert acknowledged(out / "journal.sqlite") >= 1
-    run_stress(config_of(tissue), out, perturbations=NAMES, processes=1)
+    run_stress(config_of(tissue), out)
     assert same(out, whole)
 
 

@@ -17,6 +17,7 @@ from tests.stain_tiles import codes, stained
 from vstain_bench.arrays import Pixels
 from vstain_bench.base.config import make_config
 from vstain_bench.images.reader import encode_png
+from vstain_bench.judge.stress.config import StressConfig
 from vstain_bench.judge.stress.findings import Verdict
 from vstain_bench.judge.stress.job import run_stress
 
@@ -31,9 +32,13 @@ def _judge(folder: Path, tiles: list[Pixels], mpp: float) -> dict[str, Verdict]:
         (folder / "IHC").mkdir(parents=True, exist_ok=True)
         encode_png(folder / "IHC" / f"p{place:02d}.png", tile)
     config = make_config(
-        {"real": folder / "IHC", "metrics": PAIR, "mpp": mpp, "workers": 0, "groups": r"regex:^(p\d+)"}
-    )
-    result = run_stress(config, folder / "out", perturbations=SWEEP)
+        {
+            "real": folder / "IHC", "metrics": PAIR, "mpp": mpp, "workers": 0, "groups": r"regex:^(p\d+)",
+            "perturbations": SWEEP,
+        },
+        model=StressConfig,
+    )  # fmt: skip
+    result = run_stress(config, folder / "out")
     verdicts = {verdict.metric: verdict for verdict in result.verdicts}
     assert set(verdicts) == set(PAIR.split(","))
     for verdict in verdicts.values():

@@ -7,12 +7,14 @@ import jsonschema
 import pandas as pd
 import pytest
 
-from vstain_bench.base.config import RunConfig, make_config
+from vstain_bench.base.config import make_config
+from vstain_bench.base.listener import Listener
 from vstain_bench.cli.main import call
 from vstain_bench.errors import InputError, UsageError
-from vstain_bench.judge.stress.findings import Findings, PerturbedSide, Verdict, read_findings
+from vstain_bench.judge.stress.config import PerturbedSide, StressConfig
+from vstain_bench.judge.stress.findings import Findings, Verdict, read_findings
 from vstain_bench.judge.stress.folder import StressFolder
-from vstain_bench.judge.stress.job import choose_side, run_stress
+from vstain_bench.judge.stress.job import run_stress
 from vstain_bench.judge.stress.sweep import CLEAN, REAL, Condition, make_conditions
 from vstain_bench.judge.stress.verdict import judge, sort_answers
 from vstain_bench.measure.protocol import read_protocol
@@ -35,14 +37,15 @@ def tissue(tmp_path_factory: pytest.TempPathFactory) -> PhantomSet:
     return write_phantom(tmp_path_factory.mktemp("tissue"), groups=3, tiles_per_group=2, size=128, seed=5, models={})
 
 
-def config_of(tissue: PhantomSet, **changes: object) -> RunConfig:
-    return make_config({"manifest": tissue.manifest, "metrics": METRICS, "workers": 0, **changes})
+def config_of(tissue: PhantomSet, **changes: object) -> StressConfig:
+    values = {"manifest": tissue.manifest, "metrics": METRICS, "workers": 0, "perturbations": NAMES, **changes}
+    return make_config(values, model=StressConfig)
 
 
 @pytest.fixture(scope="module")
 def swept(tissue: PhantomSet, tmp_path_factory: pytest.TempPathFactory) -> StressFolder:
     folder = tmp_path_factory.mktemp("runs") / "stress"
-    run_stress(config_of(tissue), folder, perturbations=NAMES, report=render_stress)
+    run_stress(config_of(tissue), folder, report=render_stress)
     return StressFolder(folder)
 
 
@@ -137,9 +140,9 @@ def test_an_unfinished_sweep_has_no_findings(tmp_path: Path) -> None:
 def test_a_finished_sweep_continues_to_the_same_bytes(swept: StressFolder, tissue: PhantomSet, tmp_path: Path) -> None:
     files = (swept.findings, swept.report, swept.answers)
     before = [file.read_bytes() for file in files]
-    run_stress(config_of(tissue), swept.path, perturbations=NAMES, report=render_stress)
+    run_stress(config_of(tissue), swept.path, report=render_stress)
     assert [file.read_bytes() for file in files] == before
-    run_stress(config_of(tissue, workers=2), tmp_path / "anew", perturbations=NAMES, report=render_stress)
+    run_stress(config_of(tissue, workers=2), tmp_path / "anew", report=render_stress)
     assert [(tmp_path / "anew" / file.name).read_bytes() for file in files] == before
 
 
@@ -149,16 +152,16 @@ def test_a_sweep_that_was_stopped_ends_the_same(swept: StressFolder, tissue: Pha
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_stress(config_of(tissue), tmp_path / "cut", perturbations=NAMES, progress=stop)
+        run_stress(config_of(tissue), tmp_path / "cut", Listener(stop))
     with pytest.raises(UsageError, match="the sweep is not finished"):
         StressFolder(tmp_path / "cut").read()
-    run_stress(config_of(tissue), tmp_path / "cut", perturbations=NAMES)
+    run_stress(config_of(tissue), tmp_path / "cut")
     assert (tmp_path / "cut" / "stress.json").read_bytes() == swept.findings.read_bytes()
 
 
 @pytest.mark.parametrize("side", ["real", "both"])
 def test_the_other_side_can_be_perturbed(tissue: PhantomSet, tmp_path: Path, side: PerturbedSide) -> None:
-    found = run_stress(config_of(tissue, limit=2), tmp_path / side, perturbations=["missing_tissue"], side=side)
+    found = run_stress(config_of(tissue, limit=2, perturbations="missing_tissue", perturb=side), tmp_path / side)
     ssim = next(curve for curve in found.curves if curve.metric == "ssim")
     last = ssim.values[-1].value
     assert last is not None
@@ -166,16 +169,16 @@ def test_the_other_side_can_be_perturbed(tissue: PhantomSet, tmp_path: Path, sid
 
 
 def test_the_source_can_be_perturbed_where_there_is_one(tissue: PhantomSet, tmp_path: Path) -> None:
-    config = config_of(tissue, limit=2, metrics="css,ssim")
-    found = run_stress(config, tmp_path / "he", perturbations=["missing_tissue"], side="source")
+    config = config_of(tissue, limit=2, metrics="css,ssim", perturbations="missing_tissue", perturb="source")
+    found = run_stress(config, tmp_path / "he")
     last = {curve.metric: curve.values[-1].value for curve in found.curves}
     assert last["ssim"] == pytest.approx(1.0), "it does not look at the H&E"
     assert last["css"] != pytest.approx(next(c for c in found.curves if c.metric == "css").values[0].value)
-    only_real = make_config({"real": tissue.real, "metrics": "ssim", "mpp": 0.5})
+    only_real = StressConfig(real=tissue.real, metrics="ssim", mpp=0.5, perturbations=("blur",), perturb="source")
     with pytest.raises(UsageError, match="no H&E tiles were given"):
-        run_stress(only_real, tmp_path / "none", perturbations=["blur"], side="source")
-    with pytest.raises(UsageError, match="one of generated, real, both, source"):
-        choose_side("left")
+        run_stress(only_real, tmp_path / "none")
+    with pytest.raises(UsageError, match="--perturb: 'left'; expected input should be 'generated', 'real'"):
+        config_of(tissue, perturb="left")
 
 
 def test_models_change_places_under_displacement(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -214,13 +217,13 @@ def test_metric_cards_say_what_was_found(swept: StressFolder, findings: Findings
 
 def test_another_sweep_in_the_same_folder_is_refused(swept: StressFolder, tissue: PhantomSet) -> None:
     with pytest.raises(UsageError, match="conditions"):
-        run_stress(config_of(tissue), swept.path, perturbations=("blur",))
+        run_stress(config_of(tissue, perturbations="blur"), swept.path)
 
 
 def test_without_a_pixel_size_nothing_is_swept(tissue: PhantomSet, tmp_path: Path) -> None:
-    config = make_config({"real": tissue.real, "metrics": "ssim"})
+    config = StressConfig(real=tissue.real, metrics="ssim", perturbations=("blur",))
     with pytest.raises(InputError, match=r"pixel size is not known \(6 of 6 tiles\).*--mpp"):
-        run_stress(config, tmp_path / "out", perturbations=("blur",))
+        run_stress(config, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -292,7 +295,7 @@ def test_a_tile_without_partner_is_swept_without_its_controls(tissue: PhantomSet
     row["real"] = [str(other.folder / path) for path in row["real"]]
     manifest = tmp_path / "tiles.csv"
     pd.concat([table[["tile", "real", "group", "mpp"]], row]).to_csv(manifest, index=False)
-    result = run_stress(config_of(tissue, manifest=manifest), tmp_path / "out", perturbations=["translation"])
+    result = run_stress(config_of(tissue, manifest=manifest, perturbations="translation"), tmp_path / "out")
     assert result.tiles == 7
     answers = pd.read_parquet(tmp_path / "out" / "answers.parquet")
     alone = answers[answers["group"] == "alone"]

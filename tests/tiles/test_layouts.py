@@ -10,7 +10,7 @@ import pytest
 from vstain_bench.base.config import RunConfig, make_config
 from vstain_bench.errors import InputError, UsageError
 from vstain_bench.images.reader import encode_png
-from vstain_bench.tiles.inputs import Inputs, parse_models, read_inputs, require_complete
+from vstain_bench.tiles.inputs import Inputs, read_inputs, require_complete
 from vstain_bench.tiles.layouts import LAYOUTS
 
 GREY = np.full((16, 16, 3), 128 / 255, dtype=np.float32)
@@ -198,10 +198,10 @@ def test_a_wrong_manifest_is_told_by_column_or_line(tmp_path: Path, text: str, w
     ],
 )
 def test_models_are_named_by_argument_or_folder(arguments: list[str], expected: dict[str, str]) -> None:
-    assert {name: path.as_posix() for name, path in parse_models(arguments).items()} == expected
+    assert {name: path.as_posix() for name, path in make_config({"generated": arguments}).generated.items()} == expected
 
 
 @pytest.mark.parametrize("arguments", [["a/x", "b/x"], ["control:blur=a"], ["=a"]])
 def test_a_model_name_is_its_own(arguments: list[str]) -> None:
     with pytest.raises(UsageError, match="name"):
-        parse_models(arguments)
+        make_config({"generated": arguments})

@@ -9,7 +9,6 @@ from typing import Any
 from safetensors.torch import load_file
 from torch import Tensor
 
-from vstain_bench.base.config import RunConfig
 from vstain_bench.models.training.config import TrainConfig
 from vstain_bench.models.training.folder import TrainingFolder
 from vstain_bench.models.training.job import Outcome, train
@@ -19,11 +18,9 @@ TOY = Path(__file__).with_name("toy.py")
 
 
 def config(manifest: Path | None, **values: Any) -> TrainConfig:
-    """The toy on the tiles of a manifest; values of the tiles' configuration go there."""
-    of_tiles = {key: values.pop(key) for key in list(values) if key in RunConfig.model_fields and key != "metrics"}
-    tiles = RunConfig(**{"manifest": manifest, "plugin": (TOY,), "device": "cpu", "workers": 1, **of_tiles})
-    quick = {"select": "mae", "metrics": "mae", "log_every": 2, "samples": 0}
-    return TrainConfig(**{"recipe": "toy", **quick, **values, "tiles": tiles})
+    """The toy on the tiles of a manifest."""
+    quick = {"select": "mae", "metrics": "mae", "log_every": 2, "samples": 0, "device": "cpu", "workers": 1}
+    return TrainConfig(**{"recipe": "toy", "manifest": manifest, "plugin": (TOY,), **quick, **values})
 
 
 def weights(out: Path, file: str = "last.safetensors") -> dict[str, Tensor]:

@@ -1,97 +1,203 @@
 """Configuration: read from TOML and options, written beside what it made, able to make it again.
 
-``RunConfig`` is that of a run. Anything else that is a frozen dataclass, such as a recipe, is changed by name with
-``read_settings`` (a TOML file) and ``parse_assignments`` (``--set key=value``), each value checked against its field.
+Every field that ``option`` makes is an option of the verbs whose configuration has it: ``cli/options.py`` reads name,
+type, help, limits and default off the field. Anything else that is a frozen dataclass, such as a recipe, is changed by
+name with ``read_settings`` (a TOML file) and ``parse_assignments`` (``--set key=value``), each value checked against
+its field.
 """
 
 import dataclasses
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar, get_type_hints, overload
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from vstain_bench.base.registry import nearest
 from vstain_bench.errors import UsageError
 
 
-class RunConfig(BaseModel):
-    """Everything that ``vstain-bench run`` was asked for. Fields under "speed" cannot change a number."""
+def option(
+    default: Any,
+    help: str,
+    *,
+    shown: str = "",
+    name: str = "",
+    metavar: str = "",
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+) -> Any:
+    """Return a field that is an option on the command line, too; ``...`` for one that must be given.
+
+    Args:
+        default: Its value where it is not given.
+        help: What ``--help`` says of it.
+        shown: The default in words, where the value does not say it.
+        name: The option, where it is not the field's name.
+        metavar: Makes it an argument, of this name.
+        ge: The smallest value.
+        gt: What it must exceed.
+        le: The largest value.
+        lt: What it must stay below.
+    """
+    said: dict[str, Any] = {"shown": shown, "option": name, "metavar": metavar}
+    return Field(default, description=help, json_schema_extra=said, ge=ge, gt=gt, le=le, lt=lt)
+
+
+def parse_models(given: object) -> object:
+    """Return folders by model name from ``DIR`` or ``name=DIR`` arguments; a name is used once."""
+    if not isinstance(given, list | tuple):
+        return given
+    models: dict[str, Path] = {}
+    for argument in map(str, given):
+        model, path = _split_argument(argument)
+        if model in models or model.startswith("control:") or not model:
+            raise UsageError(
+                where=f"GENERATED '{argument}'",
+                found=f"the model name '{model}' is taken" if model else "an empty model name",
+                expected="a name of its own for every folder, as name=DIR",
+            )
+        models[model] = path
+    return models
+
+
+def _split_argument(argument: str) -> tuple[str, Path]:
+    """Return name and folder; both may contain ``=``, so the first split at one that leaves a folder counts."""
+    if Path(argument).exists() or "=" not in argument:
+        return Path(argument).resolve().name, Path(argument)
+    places = [place for place, letter in enumerate(argument) if letter == "="]
+    place = next((place for place in places if Path(argument[place + 1 :]).exists()), places[0])
+    return argument[:place], Path(argument[place + 1 :])
+
+
+def split_names(given: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of a list with commas, or of a list."""
+    names = given.split(",") if isinstance(given, str) else given or ()
+    return tuple(name.strip() for name in names if name.strip())
+
+
+ModelFolders = Annotated[dict[str, Path], BeforeValidator(parse_models)]
+Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
+"""Written with commas on the command line."""
+
+
+class Config(BaseModel):
+    """What a verb was asked for."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-    generated: dict[str, Path] = Field(default_factory=dict, description="One folder per model")
-    real: Path | None = None
-    source: Path | None = None
-    dataset: str | None = None
-    root: Path | None = None
-    split: str | None = None
-    manifest: Path | None = None
-    layout: str | None = None
-    protocol: str = "default"
-    metrics: str | None = Field(None, description="Metrics named one by one; overrides the protocol")
-    encoder: tuple[str, ...] = Field((), description="Encoders whose Fréchet and kernel distance are added")
-    background: str | None = Field(None, description="I0 of the stain metrics: tile, slide or a number of 1 to 255")
-    vectors: str | None = Field(None, description="Stain vectors of the stain metrics")
-    groups: str = "layout"
-    labels: str = "layout"
-    mpp: float | None = Field(None, gt=0)
-    decode: str = Field("", description="Decoding options, e.g. 'alpha=white,gray=replicate'")
-    on_error: Literal["fail", "skip"] = "fail"
-    limit: int | None = Field(None, ge=1)
-    shard: str | None = Field(None, description="The part of the tiles to score, 'i/n'; 'merge' joins the parts")
-    controls: int = Field(50, ge=0, description="Tiles on which control rows are computed; 0 leaves them out")
-    seed: int = 0
-    plugin: tuple[Path, ...] = ()
-    device: str = "auto"
-    threads: int | None = Field(None, ge=1, description="Threads of one network; results are fixed per number")
-    batch_size: int | None = Field(None, ge=1, description="speed; 1 on a CPU, 8 on a GPU when not given")
-    workers: int = Field(2, ge=0, description="speed")
-    weights_dir: Path | None = Field(None, description="speed")
-    offline: bool = Field(False, description="speed")
 
     def to_toml(self) -> str:
         """Return the configuration as TOML; unset fields are left out."""
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
 
 
-def make_config(values: dict[str, object], file: Path | None = None) -> RunConfig:
-    """Return the configuration from a TOML file (if any) overridden by the options that were given.
+class SourceConfig(Config):
+    """Which H&E tiles, and how their files are read."""
 
-    Raises:
-        UsageError: a key or value is not one of the configuration's, with the nearest known key.
-    """
-    base: dict[str, object] = {}
-    if file is not None:
-        try:
-            base = tomllib.loads(file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
-            raise UsageError(where=f"--config {file}", found=f"it cannot be read: {fault}", expected="TOML") from fault
-    merged = base | {key: value for key, value in values.items() if value is not None}
-    return validated(RunConfig, merged, f"--config {file}" if file else "configuration")
-
-
-M = TypeVar("M", bound=BaseModel)
+    source: Path | None = option(None, "Folder of H&E tiles.")
+    dataset: str | None = option(None, "her2match, bci or mist, with --root.")
+    root: Path | None = option(None, "Folder of the data set.")
+    split: str | None = option(None, "Its split.")
+    manifest: Path | None = option(None, "CSV: tile,source,real,generated,group,label,mpp.")
+    layout: str | None = option(None, "parallel, pix2pix or side-by-side.", shown="recognised")
+    decode: str = option("", "How to read files that are not 8-bit RGB, e.g. alpha=white,gray=replicate.")
+    on_error: Literal["fail", "skip"] = option("fail", "fail, or skip (listed, exit 4).")
+    limit: int | None = option(None, "Only the first N tiles: a trial, no result.", ge=1)
+    workers: int = option(2, "Threads that decode ahead.", ge=0)
+    plugin: tuple[Path, ...] = option((), "Python file or package that registers things.")
 
 
-def validated(model: type[M], values: Mapping[str, object], where: str) -> M:
-    """Return a configuration of these values.
+class TilesConfig(SourceConfig):
+    """Which tiles, with their real IHC, and of whom."""
+
+    real: Path | None = option(None, "Folder of real IHC tiles.")
+    groups: str = option("layout", "Patients: layout, none, regex:PATTERN or a CSV file.")
+    labels: str = option("layout", "Labels: layout, none, regex:PATTERN or a CSV file.")
+    mpp: float | None = option(None, "Micrometres per pixel.", gt=0)
+
+
+class InputConfig(TilesConfig):
+    """Tiles and what models made of them."""
+
+    generated: ModelFolders = option({}, "Folders of generated tiles, DIR or name=DIR.", metavar="GENERATED...")
+
+
+class DeviceConfig(Config):
+    """Where networks compute, and the seed of what is drawn."""
+
+    seed: int = option(0, "Of everything random.")
+    device: str = option("auto", "auto, cpu, cuda, cuda:N.")
+    threads: int | None = option(None, "Threads of a network.", shown="all", ge=1)
+    weights_dir: Path | None = option(None, "Folder of weight files.")
+
+
+class MetricsConfig(Config):
+    """Which metrics."""
+
+    metrics: str | None = option(None, "Metrics by name, e.g. 'ssim,kid_subsets(size=100)'.")
+    protocol: str = option("default", "Named list of metrics.")
+    offline: bool = option(False, "Never fetch weights.")
+
+
+class RunConfig(DeviceConfig, MetricsConfig, InputConfig):
+    """Everything that ``vstain-bench run`` was asked for."""
+
+    seed: int = option(0, "Of controls and intervals.")
+    encoder: tuple[str, ...] = option((), "Add a Fréchet and kernel distance over this encoder.")
+    background: str | None = option(None, "I0 of stain metrics: tile, slide, or e.g. 243/241/238.", shown="tile")
+    vectors: str | None = option(None, "Stain vectors: h-dab, hed, macenko, macenko-slide.", shown="h-dab")
+    controls: int = option(50, "Tiles for control rows; 0: none.", ge=0)
+    shard: str | None = option(None, "Only part i/n of the tiles; 'merge' joins the parts.")
+    batch_size: int | None = option(None, "Tiles at a time.", shown="1, 8 on a GPU", ge=1)
+
+
+M = TypeVar("M", bound=Config)
+
+
+def read_toml(file: Path, where: str) -> dict[str, Any]:
+    """Return the content of a TOML file, or say why it cannot be read."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+        raise UsageError(where=where, found=f"it cannot be read: {fault}", expected="TOML") from fault
+
+
+@overload
+def make_config(values: Mapping[str, object], file: Path | None = None) -> RunConfig: ...
+@overload
+def make_config(values: Mapping[str, object], file: Path | None = None, *, model: type[M]) -> M: ...
+def make_config(values: Mapping[str, object], file: Path | None = None, *, model: type[Config] = RunConfig) -> Config:
+    """Return the configuration of the options that were given, over those of a TOML file (if any).
 
     Raises:
         UsageError: A key is not one of the configuration's (with the nearest that is), or a value is not of its type.
     """
+    given = {key: value for key, value in values.items() if value is not None}
+    stored = read_toml(file, f"--config {file}") if file is not None else {}
     try:
-        return model.model_validate(values)
+        return model.model_validate(stored | given)
     except ValidationError as fault:
         first = fault.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
+        name = str(first["loc"][0])
+        message = first["msg"][:1].lower() + first["msg"][1:]
         raise UsageError(
-            where=f"{where}, key '{key}'",
-            found=f"{first.get('input')!r}: {first['msg']}",
+            where=option_name(model, name) if name in given or not file else f"--config {file}, key '{key}'",
+            found=repr(first.get("input")),
+            expected="" if first["type"] == "extra_forbidden" else message,
             next_step=nearest(key, list(model.model_fields)) if first["type"] == "extra_forbidden" else "",
         ) from fault
+
+
+def option_name(model: type[Config], field: str) -> str:
+    """Return what a field is called on the command line."""
+    said = model.model_fields[field].json_schema_extra if field in model.model_fields else None
+    named = said.get("metavar") or said.get("option") if isinstance(said, dict) else None
+    return str(named or f"--{field.replace('_', '-')}")
 
 
 class Settings(Protocol):
@@ -140,11 +246,8 @@ def _checked(hint: Any, value: object, where: str) -> object:
 
 def read_settings(settings: S, file: Path) -> S:
     """Return the settings with the fields that a TOML file names replaced."""
-    try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
-        raise UsageError(where=f"settings file {file}", found=f"it cannot be read: {fault}", expected="TOML") from fault
-    return change(settings, values, where=f"settings file {file}")
+    where = f"settings file {file}"
+    return change(settings, read_toml(file, where), where=where)
 
 
 def parse_assignments(assignments: Sequence[str]) -> dict[str, object]:

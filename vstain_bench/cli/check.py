@@ -4,27 +4,16 @@ from typing import Annotated
 
 import typer
 
+from vstain_bench.base.config import InputConfig, RunConfig
 from vstain_bench.cli import options
 from vstain_bench.cli.progress import listening
 
 
+@options.configured(RunConfig, file=True, only=InputConfig.model_fields.keys() - {"on_error"})
 def check(
-    generated: options.Generated = None,
-    real: options.Real = None,
-    source: options.Source = None,
-    dataset: options.Dataset = None,
-    root: options.Root = None,
-    split: options.Split = None,
-    manifest: options.Manifest = None,
-    layout: options.LayoutName = None,
-    groups: options.Groups = None,
-    labels: options.Labels = None,
-    mpp: options.Mpp = None,
-    decode: options.Decode = None,
-    workers: options.Workers = None,
+    settings: RunConfig,
     deep: Annotated[bool, typer.Option("--deep", help="Decode every pixel, not only headers.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail the check, too.")] = False,
-    config: options.Config = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
@@ -32,13 +21,11 @@ def check(
 
     Example: vstain-bench check out/tiles --real data/IHC --source data/HE --deep
     """
-    settings = options.resolve(
-        generated, config, real=real, source=source, dataset=dataset, root=root, split=split, manifest=manifest,
-        layout=layout, groups=groups, labels=labels, mpp=mpp, decode=decode, workers=workers,
-    )  # fmt: skip
-    from vstain_bench.cli.output import console, print_json
+    from vstain_bench.base.registry import load_plugins
+    from vstain_bench.cli.output import print_audit, print_json
     from vstain_bench.tiles.inputs import read_inputs
 
+    load_plugins(settings.plugin)
     with listening(quiet) as listener:
         found = read_inputs(settings, deep=deep, progress=listener.phase("checking files"))
     audit = found.audit
@@ -54,15 +41,5 @@ def check(
             }
         )
     else:
-        out = console()
-        out.print(f"{len(audit.tiles)} tiles can be scored (layout {found.layout.name}).")
-        for heading, lines in (
-            ("Problems", [problem.message for problem in audit.problems]),
-            ("Warnings", audit.warnings),
-            ("Notes", audit.notes),
-        ):
-            if lines:
-                out.print(f"{heading}:")
-            for line in lines:
-                out.print(f"  {line}")
+        print_audit(audit, found.layout.name)
     return 1 if audit.problems or (strict and audit.warnings) else 0

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from vstain_bench.cli import options
-from vstain_bench.cli.progress import listening
+from vstain_bench.cli.progress import listening, talk
 
 
 def compare(
@@ -44,9 +44,10 @@ def compare(
 
     Runs of other tiles, or with another definition of a metric, are refused (exit 3).
     """
+    from vstain_bench.base.config import split_names
     from vstain_bench.base.registry import load_plugins
     from vstain_bench.cli.output import console
-    from vstain_bench.judge.compare.job import Request, split_names
+    from vstain_bench.judge.compare.job import Request
     from vstain_bench.judge.compare.job import compare as contrast
     from vstain_bench.present.compare.publish import choose_format, publish
     from vstain_bench.present.compare.terminal import draw
@@ -60,7 +61,7 @@ def compare(
         found = contrast(runs, request, listener.progress)
     if out is not None:
         written = publish(found, out)
-        options.talk(f"Written to {out}: {', '.join(path.name for path in written)}")
+        talk(f"Written to {out}: {', '.join(path.name for path in written)}")
     if format_ == "terminal" and not json:
         draw(found, console())
     else:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from vstain_bench.cli import options
-from vstain_bench.cli.progress import listening
+from vstain_bench.cli.progress import listening, talk
 
 PATIENTS = 6
 
@@ -41,6 +41,6 @@ def demo(
         config = RunConfig(generated=models, manifest=phantom.manifest, offline=True, controls=12, seed=seed)
         outcome = run(config, out / "run", listener, report=render_run)
     print_table(outcome.table)
-    options.talk(f"Tiles: {out / 'tiles'}  Run folder: {outcome.folder.path}")
-    options.talk(f"Report: {outcome.folder.report.resolve()}")
+    talk(f"Tiles: {out / 'tiles'}  Run folder: {outcome.folder.path}")
+    talk(f"Report: {outcome.folder.report.resolve()}")
     return 0

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vstain_bench.cli import options
+from vstain_bench.cli.progress import talk
 
 
 def figure(
@@ -37,7 +37,7 @@ def figure(
 
     Tiles are chosen by a seeded rule and named; what the caption has to say is printed and written beside the figure.
     """
-    from vstain_bench.judge.compare.job import split_names
+    from vstain_bench.base.config import split_names
     from vstain_bench.present.figures.job import Request, make_figure, publish_figure
 
     request = Request(
@@ -47,5 +47,5 @@ def figure(
     made = make_figure(runs, request)
     written = publish_figure(made, out)
     sys.stdout.write(made.caption)
-    options.talk(f"Written: {', '.join(str(path) for path in written)}")
+    talk(f"Written: {', '.join(str(path) for path in written)}")
     return 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vstain_bench.cli import options
+from vstain_bench.cli.progress import talk
 
 if TYPE_CHECKING:
     from vstain_bench.judge.gate.job import Request
@@ -63,7 +64,7 @@ def gate(
     _print(verdict, output)
     append_summary(verdict, os.environ)
     for target in targets:
-        options.talk(f"Written: {target.path}")
+        talk(f"Written: {target.path}")
     return 0 if verdict.passed else 1
 
 
@@ -101,6 +102,6 @@ def _accept(request: "Request", asked: bool, reason: str | None, others: bool) -
         )
     done = accept(request, reason)
     for told in changes(done.verdict) if done.verdict else ():
-        options.talk(f"  {told}")
-    options.talk(f"{'Accepted' if done.written else 'Nothing to accept, the numbers are equal'}: {request.baseline}")
+        talk(f"  {told}")
+    talk(f"{'Accepted' if done.written else 'Nothing to accept, the numbers are equal'}: {request.baseline}")
     return 0

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from vstain_bench.cli import options
-from vstain_bench.cli.progress import listening
+from vstain_bench.cli.progress import listening, talk
 
 DEFAULT = "show"
 
@@ -59,9 +59,9 @@ def show(
     site needs no network and opens from a disk. A file that someone submits is validated by: vstain-bench leaderboard
     check FILE. A folder of that name is given as ./check.
     """
+    from vstain_bench.base.config import split_names
     from vstain_bench.base.registry import load_plugins
     from vstain_bench.cli.output import console
-    from vstain_bench.judge.compare.job import split_names
     from vstain_bench.judge.leaderboard.job import Request, make_leaderboard
     from vstain_bench.present.leaderboard.formats import FORMATS
     from vstain_bench.present.leaderboard.site import publish
@@ -75,7 +75,7 @@ def show(
     with listening(quiet) as listener:
         made = make_leaderboard(runs or (), request, listener.progress)
     if out is not None:
-        options.talk(f"Written: {publish(made, out)}")
+        talk(f"Written: {publish(made, out)}")
     if format_ == "terminal" and not json:
         draw(made.leaderboard, console())
     else:
@@ -112,7 +112,5 @@ def check(
             sys.stdout.write(f"{printable(each.file)}: no problem; {printable(each.about)}\n")
     number = sum(len(each.problems) for each in verdicts)
     if number:
-        options.talk(
-            f"{number} problem{'' if number == 1 else 's'} in {len(verdicts)} file{'' if len(verdicts) == 1 else 's'}"
-        )
+        talk(f"{number} problem{'' if number == 1 else 's'} in {len(verdicts)} file{'' if len(verdicts) == 1 else 's'}")
     return 1 if number else 0

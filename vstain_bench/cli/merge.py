@@ -1,6 +1,5 @@
 """``vstain-bench merge``: the shards of a run become the run."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -20,18 +19,9 @@ def merge(
 
     Example: vstain-bench merge runs/part1 runs/part2 --out runs/mine
     """
-    from vstain_bench.cli.output import print_table
+    from vstain_bench.cli.output import finish_run
     from vstain_bench.measure.merge import merge as join
     from vstain_bench.present.pages.run import render_run
 
     with listening(quiet) as listener:
-        outcome = join(shards, out, listener, report=render_run)
-    if json:
-        sys.stdout.write(outcome.table.to_json())
-    else:
-        print_table(outcome.table)
-    options.talk(f"Run folder: {outcome.folder.path}  Report: {outcome.folder.report}")
-    if outcome.skipped:
-        options.talk(f"{outcome.skipped} tiles were left out: {outcome.folder.skipped}")
-        return 4
-    return 0
+        return finish_run(join(shards, out, listener, report=render_run), json=json)

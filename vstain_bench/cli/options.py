@@ -1,72 +1,99 @@
-"""Options that several verbs share, and how they become a configuration."""
+"""The options of a verb: those that several have, and those that are the fields of its configuration."""
 
+import inspect
+from collections.abc import Callable, Collection
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
+from pydantic.fields import FieldInfo
 
-from vstain_bench.cli.progress import talk as talk  # every verb has these options, and says where its results lie
+from vstain_bench.base.config import Config, make_config, option_name, split_names
 
-if TYPE_CHECKING:
-    from vstain_bench.base.config import RunConfig
-
-Generated = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="GENERATED...", help="Folders of generated tiles, DIR or name=DIR.", show_default=False),
-]
-Real = Annotated[Path | None, typer.Option(help="Folder of real IHC tiles.", show_default=False)]
-Source = Annotated[Path | None, typer.Option(help="Folder of H&E tiles.", show_default=False)]
-Dataset = Annotated[str | None, typer.Option(help="her2match, bci or mist, with --root.", show_default=False)]
-Root = Annotated[Path | None, typer.Option(help="Folder of the data set.", show_default=False)]
-Split = Annotated[str | None, typer.Option(help="Its split.", show_default=False)]
-Manifest = Annotated[
-    Path | None,
-    typer.Option(help="CSV: tile,source,real,generated,group,label,mpp.", show_default=False),
-]
-LayoutName = Annotated[
-    str | None, typer.Option("--layout", help="parallel, pix2pix or side-by-side.", show_default="recognised")
-]
-Groups = Annotated[
-    str | None,
-    typer.Option(help="Patients: layout, none, regex:PATTERN or a CSV file.", show_default="layout"),
-]
-Labels = Annotated[
-    str | None, typer.Option(help="Labels: layout, none, regex:PATTERN or a CSV file.", show_default="layout")
-]
-Mpp = Annotated[float | None, typer.Option(help="Micrometres per pixel.", show_default=False)]
-Decode = Annotated[
-    str | None,
-    typer.Option(help="How to read files that are not 8-bit RGB, e.g. alpha=white,gray=replicate.", show_default=False),
-]
-Workers = Annotated[int | None, typer.Option(help="Threads that decode ahead.", show_default="2")]
-Limit = Annotated[int | None, typer.Option(help="Only the first N tiles: a trial, no result.", show_default=False)]
-Config = Annotated[Path | None, typer.Option(help="TOML file, e.g. an earlier run's config.toml.", show_default=False)]
+Values = dict[str, object]
 Plugin = Annotated[
     list[Path] | None, typer.Option(help="Python file or package that registers things.", show_default=False)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")]
+_File = Annotated[Path | None, typer.Option(help="TOML file, e.g. an earlier run's config.toml.", show_default=False)]
 
 
-def resolve(generated: list[str] | None, config: Path | None, **options: object) -> "RunConfig":
-    """Return the configuration of the given options over a configuration file."""
-    from vstain_bench.base.config import make_config
-    from vstain_bench.tiles.inputs import parse_models
+def configured(
+    model: type[Config],
+    *,
+    file: bool = False,
+    only: Collection[str] = (),
+    before: Callable[[Values], Values] = lambda given: given,
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Return what gives a verb the fields of a configuration as options, in place of its parameter ``settings``.
 
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
-    if generated:
-        values["generated"] = parse_models(generated)
-    return make_config(values, config)
+    Args:
+        model: The configuration; the verb is called with one.
+        file: Whether ``--config FILE`` stands behind the options.
+        only: Fields that are options of this verb; all where none is named. A file may hold the others.
+        before: What changes the options given before they are checked.
+    """
+    fields = {name: field for name, field in model.model_fields.items() if name in (only or model.model_fields)}
+
+    def decorate(verb: Callable[..., int]) -> Callable[..., int]:
+        @wraps(verb)
+        def called(**options: Any) -> int:
+            given = {name: options.pop(name) for name in fields}
+            stored = options.pop("config", None) if file else None
+            return verb(settings=make_config(before(given), stored, model=model), **options)
+
+        parameters: list[inspect.Parameter] = []
+        for parameter in inspect.signature(verb).parameters.values():
+            if parameter.name != "settings":
+                parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+                continue
+            parameters += [_parameter(model, name, field) for name, field in fields.items()]
+            if file:
+                parameters.append(_keyword("config", _File, None))
+        called.__signature__ = inspect.Signature(parameters, return_annotation=int)  # type: ignore[attr-defined]
+        called.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return called
+
+    return decorate
 
 
-def resolve_runs(generated: list[str] | None, config: Path | None, **options: object) -> "RunConfig":
-    """Return the configuration where folders of finished runs may stand for their models and tiles."""
-    from vstain_bench.judge.stress.runs import inputs_of
+def _keyword(name: str, annotation: object, default: object) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
-    runs = [Path(each) for each in generated or () if (Path(each) / "results.json").is_file()]
-    if not runs:
-        return resolve(generated, config, **options)
-    found, models = inputs_of(runs)
-    folders = [each for each in generated or () if Path(each) not in runs]
-    given = {key: value for key, value in options.items() if value is not None}
-    return resolve([*(f"{name}={path}" for name, path in models.items()), *folders], config, **{**found, **given})
+
+def _parameter(model: type[Config], name: str, field: FieldInfo) -> inspect.Parameter:
+    """Return a field as typer takes it; its default stays with the configuration, which a file may change."""
+    said = field.json_schema_extra
+    assert isinstance(said, dict)
+    with_commas = any(getattr(each, "func", None) is split_names for each in field.metadata)
+    kind, metavar = str if with_commas else _typer_type(field.annotation), str(said["metavar"])
+    plain = isinstance(field.default, str | int | float) and not isinstance(field.default, bool)
+    shown: Any = said["shown"] or (str(field.default) if plain and field.default != "" else False)
+    if metavar:
+        info: Any = typer.Argument(metavar=metavar, help=field.description, show_default=shown)
+    else:
+        info = typer.Option(
+            *(() if kind is bool and field.default is None else (option_name(model, name),)),  # with its --no-...
+            help=field.description,
+            show_default=shown,
+            min=next((limit.ge for limit in field.metadata if hasattr(limit, "ge")), None),
+            max=next((limit.le for limit in field.metadata if hasattr(limit, "le")), None),
+        )
+    if field.is_required():
+        return _keyword(name, Annotated[kind, info], inspect.Parameter.empty)
+    return _keyword(name, Annotated[kind | None, info], None)
+
+
+def _typer_type(annotation: Any) -> Any:
+    """Return the type that the command line reads: several values as a list, what has several forms as text."""
+    if get_origin(annotation) in (Union, UnionType):
+        (annotation, *others) = [each for each in get_args(annotation) if each is not type(None)]
+        if others:
+            return str
+    origin = get_origin(annotation)
+    if origin is tuple:
+        return list[get_args(annotation)[0]]  # type: ignore[misc]  # a type known at run time
+    return annotation if origin is Literal or origin is None else list[str]

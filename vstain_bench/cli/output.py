@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from vstain_bench.cli.progress import talk
 from vstain_bench.present.formats import render
 from vstain_bench.present.formats.terminal import draw
 
 if TYPE_CHECKING:
-    from vstain_bench.measure.run import Preview
+    from vstain_bench.measure.run import Outcome, Preview
     from vstain_bench.present.sheet import Document
     from vstain_bench.results.table import Table
+    from vstain_bench.tiles.audit import Audit
 
 
 class _Console(Console):
@@ -49,6 +51,18 @@ def print_table(table: "Table") -> None:
     put(overview(table))
 
 
+def finish_run(outcome: "Outcome", *, json: bool) -> int:
+    """Print what a run came to, say where it lies, and return the exit code."""
+    if json:
+        sys.stdout.write(outcome.table.to_json())
+    else:
+        print_table(outcome.table)
+    talk(f"Run folder: {outcome.folder.path}  Report: {outcome.folder.report}")
+    if outcome.skipped:
+        talk(f"{outcome.skipped} tiles were left out: {outcome.folder.skipped}")
+    return 4 if outcome.skipped else 0
+
+
 def print_records(records: Sequence[Mapping[str, object]]) -> None:
     """Print records as blocks: the name and summary, then one line per further field that is not empty."""
     out = console()
@@ -58,6 +72,18 @@ def print_records(records: Sequence[Mapping[str, object]]) -> None:
             if key not in ("name", "summary") and value not in (None, "", []):
                 told = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
                 out.print(Text(f"  {key + ':':<14}{told}"), soft_wrap=True)
+
+
+def print_audit(audit: "Audit", layout: str) -> None:
+    """Print what an audit of the input found."""
+    out = console()
+    out.print(f"{len(audit.tiles)} tiles can be scored (layout {layout}).")
+    problems = [problem.message for problem in audit.problems]
+    for heading, lines in (("Problems", problems), ("Warnings", audit.warnings), ("Notes", audit.notes)):
+        if lines:
+            out.print(f"{heading}:")
+        for line in lines:
+            out.print(f"  {line}")
 
 
 def print_preview(preview: "Preview") -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from vstain_bench.cli import options
+from vstain_bench.cli.progress import talk
 
 
 def show(
@@ -36,5 +37,5 @@ def show(
         put(shown, format_)
     else:
         publish_text(out, render(shown, format_))
-        options.talk(f"Written: {out}")
+        talk(f"Written: {out}")
     return 0

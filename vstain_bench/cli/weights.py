@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from vstain_bench.cli import options
+from vstain_bench.cli.progress import talk
 
 app = typer.Typer(
     help="The weight files of metrics and recipes, and those that models' authors published: list, fetch, verify.",
@@ -65,7 +66,7 @@ def fetch(
         refuse_to_fetch(name, store)
     for name in WEIGHTS.names() if names == ["all"] else names:
         path = store.fetch(name, progress=False if quiet else None)
-        options.talk(f"{name}: {path}")
+        talk(f"{name}: {path}")
     return 0
 
 
@@ -82,5 +83,5 @@ def verify(weights_dir: Folder = None) -> int:
     for name in WEIGHTS:
         status = store.status(name)
         damaged += status.state == "damaged"
-        options.talk(f"{name}: {status.state} {status.path or ''} {status.detail}".rstrip())
+        talk(f"{name}: {status.state} {status.path or ''} {status.detail}".rstrip())
     return 1 if damaged else 0

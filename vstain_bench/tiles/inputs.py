@@ -1,10 +1,11 @@
 """From what the user pointed at to tiles that can be scored."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vstain_bench.base.config import RunConfig
+from vstain_bench.base.config import InputConfig, TilesConfig
+from vstain_bench.base.listener import Advance
 from vstain_bench.errors import UsageError
 from vstain_bench.images.reader import DecodePolicy
 from vstain_bench.tiles.audit import Audit, audit
@@ -30,31 +31,12 @@ class Inputs:
         return bool(self.audit.tiles) and self.audit.tiles[0].source is not None
 
 
-def parse_models(arguments: list[str]) -> dict[str, Path]:
-    """Return folders by model name from ``DIR`` or ``name=DIR`` arguments; a name is used once."""
-    models: dict[str, Path] = {}
-    for argument in arguments:
-        model, path = _split_argument(argument)
-        if model in models or model.startswith("control:") or not model:
-            raise UsageError(
-                where=f"GENERATED '{argument}'",
-                found=f"the model name '{model}' is taken" if model else "an empty model name",
-                expected="a name of its own for every folder, as name=DIR",
-            )
-        models[model] = path
-    return models
+def models_of(config: TilesConfig) -> Mapping[str, Path]:
+    """Return the folders of generated tiles by model; none where the configuration has no such."""
+    return config.generated if isinstance(config, InputConfig) else {}
 
 
-def _split_argument(argument: str) -> tuple[str, Path]:
-    """Return name and folder; both may contain ``=``, so the first split at one that leaves a folder counts."""
-    if Path(argument).exists() or "=" not in argument:
-        return Path(argument).resolve().name, Path(argument)
-    places = [place for place, letter in enumerate(argument) if letter == "="]
-    place = next((place for place in places if Path(argument[place + 1 :]).exists()), places[0])
-    return argument[:place], Path(argument[place + 1 :])
-
-
-def choose_layout(config: RunConfig) -> Layout:
+def choose_layout(config: TilesConfig) -> Layout:
     """Return the layout that the options ask for, or that the folders show."""
     if config.manifest is not None:
         return LAYOUTS["manifest"]
@@ -62,29 +44,29 @@ def choose_layout(config: RunConfig) -> Layout:
         return LAYOUTS[config.dataset]
     if config.layout is not None:
         return LAYOUTS[config.layout]
-    folders = list(config.generated.values())
+    folders = list(models_of(config).values())
     if config.real is None and folders and all(holds_pix2pix_results(folder) for folder in folders):
         return LAYOUTS["pix2pix"]
     return LAYOUTS["parallel"]
 
 
 def read_inputs(
-    config: RunConfig,
+    config: TilesConfig,
     *,
     deep: bool = False,
     models: bool = True,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Advance | None = None,
 ) -> Inputs:
     """Pair and audit the tiles of a configuration; problems stay in the audit, nothing is refused yet.
 
     Without ``models`` only real (and source) tiles are asked for.
     """
-    if models and not config.generated and config.manifest is None:
+    if models and not models_of(config) and config.manifest is None:
         raise UsageError(where="GENERATED", found="no folder", expected="at least one folder of generated tiles")
     layout = choose_layout(config)
     policy = DecodePolicy.parse(config.decode)
     request = Request(
-        generated=config.generated,
+        generated=models_of(config),
         real=config.real,
         source=config.source,
         root=config.root,

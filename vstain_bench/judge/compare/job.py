@@ -1,9 +1,10 @@
 """The job behind ``vstain-bench compare``: prove that runs compare, then contrast every model with the reference."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vstain_bench.base.listener import Progress
 from vstain_bench.base.registry import nearest
 from vstain_bench.errors import UsageError
 from vstain_bench.judge.compare.correct import correct
@@ -18,7 +19,6 @@ from vstain_bench.stats.significance import TestName
 
 REFUSING = ("signature", "n", "controls")
 """Obstacles of a single metric that refuse the comparison; others leave the metric out with its reason."""
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,6 @@ class Request:
     metrics: tuple[str, ...] = ()
     test: TestName = "sign-flip"
     seed: int | None = None
-
-
-def split_names(text: str | None) -> tuple[str, ...]:
-    """Return the names of a list with commas."""
-    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
 def compare(paths: Sequence[Path], request: Request, progress: Progress | None = None) -> Comparison:

@@ -1,10 +1,11 @@
 """The job behind ``vstain-bench leaderboard``: runs by protocol, in sections that compare, ranked within them."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vstain_bench.base.listener import Progress
 from vstain_bench.base.registry import nearest
 from vstain_bench.errors import UsageError
 from vstain_bench.judge.evidence import title_models
@@ -17,7 +18,6 @@ from vstain_bench.results.comparable import Obstacle, refuse_unequal
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import Row
 
-Progress = Callable[[str, int, int], None]
 DEFAULT_TITLE = "Leaderboard"
 
 

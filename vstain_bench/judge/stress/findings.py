@@ -2,18 +2,17 @@
 
 import json
 import math
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vstain_bench.errors import InputError
+from vstain_bench.judge.stress.config import PerturbedSide
 from vstain_bench.judge.stress.curves import Reach
 from vstain_bench.judge.stress.rates import Rate
 from vstain_bench.stats.intervals import Interval
 from vstain_bench.words import Direction
 
 SCHEMA_VERSION = "1.1"
-PerturbedSide = Literal["generated", "real", "both", "source"]
 
 
 class _Record(BaseModel):

@@ -4,19 +4,20 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import get_args
 
 import pandas as pd
 import torch
 
 from vstain_bench import __version__
-from vstain_bench.base.config import RunConfig
 from vstain_bench.base.files import publish_text, replacing
+from vstain_bench.base.listener import SILENT, Listener
 from vstain_bench.base.randomness import seed_of
+from vstain_bench.base.registry import load_plugins
 from vstain_bench.errors import InputError, UsageError
 from vstain_bench.judge.perturbations import PERTURBATIONS
+from vstain_bench.judge.stress.config import PerturbedSide, StressConfig
 from vstain_bench.judge.stress.curves import response_curve
-from vstain_bench.judge.stress.findings import Curve, Findings, PerturbedSide, Sample, Sweep, Verdict, estimate
+from vstain_bench.judge.stress.findings import Curve, Findings, Sample, Sweep, Verdict, estimate
 from vstain_bench.judge.stress.folder import StressFolder
 from vstain_bench.judge.stress.processes import Sweeping, choose_processes, observe_in, protocol_of
 from vstain_bench.judge.stress.samples import choose_sample, write_samples
@@ -37,15 +38,10 @@ BATCH_SIZE = 1
 
 
 def run_stress(
-    config: RunConfig,
+    config: StressConfig,
     out: Path,
+    listener: Listener = SILENT,
     *,
-    perturbations: Sequence[str] | None = None,
-    seeds: int = 1,
-    side: PerturbedSide = "generated",
-    models: bool = False,
-    processes: int | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
     report: Callable[[StressFolder], str] | None = None,
 ) -> Findings:
     """Perturb every real tile in every way, observe it with every metric, and judge the metrics.
@@ -53,26 +49,22 @@ def run_stress(
     The same call continues a sweep that was stopped.
 
     Args:
-        config: Where the tiles (and models) lie, their pixel size, and the metrics.
+        config: Where the tiles lie, their pixel size, the metrics, what is perturbed, and models to displace as well.
         out: Folder of the sweep, see `StressFolder`.
-        perturbations: Their names; all when None.
-        seeds: Most seeds of each.
-        side: Which side is perturbed, see `plan_sweep`.
-        models: Whether the models of the configuration are displaced as well.
-        processes: How many observe tiles; as many as there are cores, where the sweep is worth it, when None.
-        progress: Called with phase, done and total.
+        listener: Whom to tell how far it is.
         report: Makes report.html; the sweep has none without it.
 
     Raises:
         InputError: the tiles cannot be used, or their pixel size is not known.
         UsageError: a name is unknown, the H&E is to be perturbed and there is none, or the folder holds another sweep.
     """
-    folder = StressFolder(out)
-    conditions = make_conditions(perturbations, seeds)
+    load_plugins(config.plugin)
+    folder, side = StressFolder(out), config.perturb
+    conditions = make_conditions(config.perturbations, config.seeds)
     protocol = protocol_of(config)
     store = WeightsStore(config.weights_dir, offline=config.offline)
     with use_store(store), folder.claimed(), _one_thread_each():
-        inputs = read_inputs(config, models=models)
+        inputs = read_inputs(config, models=bool(config.generated))
         require_complete(inputs, config.on_error)
         _require_pixel_size(inputs)
         if side == "source" and not inputs.has_source:
@@ -85,7 +77,7 @@ def run_stress(
             smallest_tile=smallest.id,
             store=store,
         )
-        answers = _sweep(config, folder, inputs, selection, conditions, side, processes, progress)
+        answers = _sweep(config, folder, inputs, selection, conditions, listener)
         sample = _show(folder, answers, inputs, conditions, config.seed)
         findings = _find(answers, inputs, selection, conditions, config.seed, side, sample)
         with replacing(folder.answers) as temporary:
@@ -94,20 +86,6 @@ def run_stress(
         if report is not None:
             publish_text(folder.report, report(folder))
     return findings
-
-
-def choose_side(name: str) -> PerturbedSide:
-    """Return the side of that name.
-
-    Raises:
-        UsageError: there is none.
-    """
-    for side in get_args(PerturbedSide):
-        if side == name:
-            return side  # type: ignore[no-any-return]
-    raise UsageError(
-        where=f"--perturb {name}", found="no side of that name", expected=f"one of {', '.join(get_args(PerturbedSide))}"
-    )
 
 
 @contextmanager
@@ -122,14 +100,12 @@ def _one_thread_each() -> Iterator[None]:
 
 
 def _sweep(
-    config: RunConfig,
+    config: StressConfig,
     folder: StressFolder,
     inputs: Inputs,
     selection: Selection,
     conditions: Sequence[Condition],
-    side: PerturbedSide,
-    processes: int | None,
-    progress: Callable[[str, int, int], None] | None,
+    listener: Listener,
 ) -> pd.DataFrame:
     tiles = inputs.audit.tiles
     sweeping = Sweeping(
@@ -138,14 +114,14 @@ def _sweep(
         sizes=dict(inputs.audit.sizes),
         metrics=tuple(metric.name for metric in selection.computable),
         conditions=tuple(conditions),
-        side=side,
+        side=config.perturb,
         models=inputs.models,
         policy=inputs.policy,
     )
     plan = sweeping.plan()
     with Journal(folder.journal) as journal:
-        journal.claim(_settings(inputs, selection, conditions, config.seed, side))
-        number = choose_processes(processes, len(tiles) - len(journal.done()), len(plan.names))
+        journal.claim(_settings(inputs, selection, conditions, config.seed, config.perturb))
+        number = choose_processes(config.processes, len(tiles) - len(journal.done()), len(plan.names))
         observe(
             plan,
             journal,
@@ -155,7 +131,7 @@ def _sweep(
             workers=config.workers,
             skip_faults=config.on_error == "skip",
             apart=observe_in(sweeping, number) if number > 1 else None,
-            progress=(lambda done, of: progress("stressing tiles", done, of)) if progress else None,
+            progress=listener.phase("stressing tiles"),
         )
         return read_answers(journal, selection.computable, conditions, {tile.id: tile for tile in tiles}, inputs.models)
 

@@ -17,11 +17,10 @@ from multiprocessing.process import BaseProcess
 
 import torch
 
-from vstain_bench.base.config import RunConfig
 from vstain_bench.base.registry import load_plugins
 from vstain_bench.errors import MachineError
 from vstain_bench.images.reader import DecodePolicy
-from vstain_bench.judge.stress.findings import PerturbedSide
+from vstain_bench.judge.stress.config import PerturbedSide, StressConfig
 from vstain_bench.judge.stress.sweep import Condition, plan_sweep
 from vstain_bench.measure.observe import Observed, Plan, observe_here
 from vstain_bench.measure.protocol import Protocol, parse_metrics, read_protocol
@@ -50,7 +49,7 @@ class Sweeping:
         policy: How files are decoded.
     """
 
-    config: RunConfig
+    config: StressConfig
     tiles: tuple[Tile, ...]
     sizes: Mapping[str, tuple[int, int]]
     metrics: tuple[str, ...]
@@ -68,7 +67,7 @@ class Sweeping:
         )
 
 
-def protocol_of(config: RunConfig) -> Protocol:
+def protocol_of(config: StressConfig) -> Protocol:
     """Return the metrics of a sweep."""
     return parse_metrics(config.metrics) if config.metrics else read_protocol(config.protocol)
 

@@ -1,14 +1,30 @@
 """Finished runs as inputs: their tiles and all their models."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vstain_bench.base.config import RunConfig, make_config
 from vstain_bench.errors import UsageError
-from vstain_bench.results.folder import RunFolder
 
 TILES = ("real", "source", "dataset", "root", "split", "manifest", "layout", "groups", "labels", "mpp", "decode")
 """The settings of a run that say which tiles it scored."""
+
+
+def with_runs(given: Mapping[str, object]) -> dict[str, object]:
+    """Return the options given, where finished runs stand for their models and tiles.
+
+    A file of settings names no models here, nor the metrics' protocol: displaced is only what was asked for.
+    """
+    named = given.get("generated")
+    paths = [str(each) for each in named] if isinstance(named, list | tuple) else []
+    runs = [Path(each) for each in paths if (Path(each) / "results.json").is_file()]
+    found, models = inputs_of(runs) if runs else ({}, {})
+    folders = [
+        *(f"{name}={path}" for name, path in models.items()),
+        *(each for each in paths if Path(each) not in runs),
+    ]
+    asked = {key: value for key, value in given.items() if value is not None}
+    return {"protocol": "stress", **found, **asked, "generated": folders}
 
 
 def inputs_of(runs: Sequence[Path]) -> tuple[dict[str, object], dict[str, Path]]:
@@ -19,6 +35,8 @@ def inputs_of(runs: Sequence[Path]) -> tuple[dict[str, object], dict[str, Path]]
     """
     first: RunConfig | None = None
     models: dict[str, Path] = {}
+    from vstain_bench.results.folder import RunFolder  # it needs pydantic's models of the table: not for --help
+
     for path in runs:
         folder = RunFolder(path)
         folder.require()

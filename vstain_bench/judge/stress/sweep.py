@@ -14,7 +14,7 @@ from vstain_bench.base.randomness import seed_of
 from vstain_bench.base.registry import nearest
 from vstain_bench.errors import Undefined, UsageError
 from vstain_bench.judge.perturbations.definition import PERTURBATIONS, PerturbationContext, untouched
-from vstain_bench.judge.stress.findings import PerturbedSide
+from vstain_bench.judge.stress.config import PerturbedSide
 from vstain_bench.measure.controls import CONTROLS, PARTNER, choose_partners
 from vstain_bench.measure.journal import Journal
 from vstain_bench.measure.observe import Make, Output, Plan, control_output

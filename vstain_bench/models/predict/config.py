@@ -1,40 +1,31 @@
 """Everything that ``vstain-bench predict`` was asked for."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import PositiveInt
+
+from vstain_bench.base.config import DeviceConfig, SourceConfig, option
 
 Window = Literal["auto", "whole"] | PositiveInt
 
 
-class PredictConfig(BaseModel):
-    """One prediction. Fields under "speed" change a value by rounding at most."""
+class PredictConfig(DeviceConfig, SourceConfig):
+    """One prediction."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    adapter: str
-    weights: str | None = Field(None, description="A file, a folder of 'train', or authors:NAME")
-    settings: tuple[str, ...] = Field((), description="key=value for the adapter")
-    mode: str = "eval"
-    source: Path | None = None
-    dataset: str | None = None
-    root: Path | None = None
-    split: str | None = None
-    manifest: Path | None = None
-    layout: str | None = None
-    decode: str = ""
-    limit: int | None = Field(None, ge=1)
-    any_stain: bool = Field(False, description="Take tiles that do not look like H&E")
-    on_error: Literal["fail", "skip"] = "fail"
-    window: Window = Field("auto", description="Side of overlapping windows in px, whole, or auto")
-    overlap: Annotated[int, Field(ge=0)] | None = None
-    jpeg_quality: int | None = Field(None, ge=1, le=100)
-    dtype: Literal["fp32", "bf16"] = "fp32"
-    seed: int = 0
-    device: str = "auto"
-    threads: int | None = Field(None, ge=1)
-    batch_size: int | None = Field(None, ge=1, description="speed")
-    workers: int = Field(2, ge=1, description="speed")
-    plugin: tuple[Path, ...] = ()
-    weights_dir: Path | None = None
+    adapter: str = option(..., "A name from 'list adapters'.", metavar="ADAPTER")
+    weights: str | None = option(None, "A file, a folder of 'train', or authors:NAME.")
+    manifest: Path | None = option(None, "CSV with tile and source.")
+    layout: str | None = option(None, "parallel, or side-by-side: H&E is the left half.", shown="parallel")
+    workers: int = option(2, "Threads that decode ahead, and that write.", ge=1)
+    seed: int = option(0, "Of a mode that draws random numbers.")
+    mode: str = option("eval", "eval, or released: as the authors' test script.")
+    window: Window = option("auto", "Side of overlapping windows in px, whole, or auto: whole up to 2048 px.")
+    overlap: int | None = option(None, "Of windows, in px.", shown="64", ge=0)
+    jpeg_quality: int | None = option(
+        None, "Write JPEG of that quality; 75 as CSSP2P's authors.", shown="PNG", ge=1, le=100
+    )
+    settings: tuple[str, ...] = option((), "key=value of the network.", name="--set")
+    any_stain: bool = option(False, "Take tiles that do not look like H&E.")
+    dtype: Literal["fp32", "bf16"] = option("fp32", "fp32, or bf16.")
+    batch_size: int | None = option(None, "Tiles at a time.", shown="1, 8 on a GPU", ge=1)

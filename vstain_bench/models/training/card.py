@@ -26,7 +26,7 @@ def identify(
         "multiple": recipe.multiple,
         "code_version": __version__,
         "origin": origin,
-        "seed": config.tiles.seed,
+        "seed": config.seed,
         "precision": config.precision,
         "processes": processes,
         "accumulate": config.accumulate,
@@ -37,7 +37,7 @@ def identify(
         "data": {
             "train": sets.train.facts(),
             "validation": {**sets.validation.facts(), "origin": sets.origin},
-            "decode": config.tiles.decode,
+            "decode": config.decode,
         },
         "select": validation.choice.name,
         "metrics": {

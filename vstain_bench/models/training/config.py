@@ -1,65 +1,41 @@
-"""What ``vstain-bench train`` was asked for."""
+"""Everything that ``vstain-bench train`` was asked for."""
 
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from vstain_bench.base.config import RunConfig
-from vstain_bench.errors import UsageError
-
-
-class TrainConfig(BaseModel):
-    """Everything that ``vstain-bench train`` was asked for. Fields under "speed" cannot change a weight."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    recipe: str
-    tiles: RunConfig = Field(description="Tiles to train on; its seed, device, threads and plug-ins hold for all")
-    recipe_file: Path | None = None
-    assignments: tuple[str, ...] = ()
-    encoder_weights: str | None = None
-    epochs: int | None = Field(None, ge=1)
-    match_steps: bool = False
-    val_manifest: Path | None = None
-    val_split: str | None = None
-    val_real: Path | None = None
-    val_source: Path | None = None
-    val_share: float | None = Field(None, gt=0, lt=1)
-    protocol: str = "training"
-    metrics: str | None = None
-    select: str = "lpips"
-    validate_every: int = Field(1, ge=1)
-    precision: Literal["fp32", "bf16"] = "fp32"
-    accumulate: int = Field(1, ge=1, description="Parts in which a device takes its share of a batch")
-    ema: float = Field(0.0, ge=0, lt=1)
-    channels_last: bool | None = Field(None, description="None: on a GPU, where it is faster")
-    compile: bool = False
-    save_every: int = Field(500, ge=1, description="speed")
-    log_every: int = Field(50, ge=1, description="speed")
-    cache_mb: int = Field(2048, ge=0, description="speed")
-    samples: int = Field(4, ge=0, description="speed")
-
+from vstain_bench.base.config import DeviceConfig, MetricsConfig, TilesConfig, option
 
 DEFAULT_SHARE = 0.1
 """Share of the tiles that is held out for validation where nothing else was asked for."""
 
 
-def make_train_config(**values: object) -> TrainConfig:
-    """Return the configuration of these options.
+class TrainConfig(DeviceConfig, MetricsConfig, TilesConfig):
+    """One training."""
 
-    Raises:
-        UsageError: A value is none of those that its option takes.
-    """
-    try:
-        return TrainConfig.model_validate(values)
-    except ValidationError as fault:
-        first = fault.errors()[0]
-        option = str(first["loc"][0]).replace("_", "-")
-        raise UsageError(
-            where=f"--{option} {first.get('input')}", found="not possible", expected=_lowered(first["msg"])
-        ) from fault
-
-
-def _lowered(text: str) -> str:
-    return text[:1].lower() + text[1:]
+    recipe: str = option(..., "A recipe, see 'list recipes'.", metavar="RECIPE")
+    split: str | None = option(None, "Split to train on.", shown="train, if any")
+    val_split: str | None = option(None, "Split to validate on.")
+    val_manifest: Path | None = option(None, "CSV of tiles to validate on.")
+    val_real: Path | None = option(None, "Folder of real IHC to validate on.")
+    val_source: Path | None = option(None, "Folder of its H&E.")
+    val_share: float | None = option(
+        None, "Share held out, whole patients, where none of these is given.", shown=f"{DEFAULT_SHARE}", gt=0, lt=1
+    )
+    recipe_file: Path | None = option(None, "TOML file of settings, e.g. recipe.toml.", name="--recipe")
+    assignments: tuple[str, ...] = option((), "One setting, e.g. lr=1e-4; repeatable.", name="--set")
+    encoder_weights: str | None = option(None, "imagenet, none (from scratch) or a file.", shown="the recipe's")
+    epochs: int | None = option(None, "Epochs in all.", shown="the recipe's", ge=1)
+    match_steps: bool = option(False, "As many epochs as make the original's steps on these pairs.")
+    select: str = option("lpips", "Metric that chooses the checkpoint.")
+    metrics: str | None = option(None, "Further metrics by name.")
+    protocol: str = option("training", "Named list of metrics.")
+    validate_every: int = option(1, "Epochs between validations.", ge=1)
+    precision: Literal["fp32", "bf16"] = option("fp32", "fp32 or bf16.")
+    accumulate: int = option(1, "Parts in which a device takes its batch.", ge=1)
+    ema: float = option(0.0, "Decay of a running mean of weights; 0: none.", ge=0, lt=1)
+    channels_last: bool | None = option(None, "Memory layout.", shown="on a GPU")
+    compile: bool = option(False, "Compile the networks (torch.compile).")
+    save_every: int = option(500, "Steps between states for resuming.", ge=1)
+    log_every: int = option(50, "Steps between lines of metrics.jsonl.", ge=1)
+    cache_mb: int = option(2048, "Memory for decoded tiles, per process.", ge=0)
+    samples: int = option(4, "Rows of each epoch's sample sheet; 0: none.", ge=0)

@@ -106,10 +106,10 @@ def start_engine(config: TrainConfig) -> Engine:
         UsageError: A device is named though each process has its own.
         MachineError: The device is absent, or cannot compute in bfloat16.
     """
-    name = config.tiles.device
+    name = config.device
     device = choose_device(name)
-    if config.tiles.threads is not None:
-        torch.set_num_threads(config.tiles.threads)
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
     AcceleratorState._reset_state(reset_partial_state=True)  # what an earlier training of this process has left
     if device.type == "cuda":
         if device.index is not None:

@@ -73,7 +73,7 @@ def settle(config: TrainConfig, listener: TrainingListener, store: WeightsStore)
         InputError: Tiles that cannot be paired, or are too small, or of a patient on both sides.
         MachineError: Weights of the metric that chooses are missing.
     """
-    load_plugins(config.tiles.plugin)
+    load_plugins(config.plugin)
     recipe = settle_recipe(config)
     sets = read_sets(config, listener)
     require_sizes(sets, recipe, config.recipe)
@@ -91,7 +91,7 @@ def train(config: TrainConfig, out: Path | None = None, listener: TrainingListen
         CheckFailed: The loss is not finite or explodes; the last good state is kept.
     """
     listener = listener or TrainingListener()
-    store = WeightsStore(config.tiles.weights_dir, offline=config.tiles.offline)
+    store = WeightsStore(config.weights_dir, offline=config.offline)
     engine = start_engine(config)
     if config.channels_last is None:
         config = config.model_copy(update={"channels_last": engine.device.type == "cuda"})
@@ -100,7 +100,7 @@ def train(config: TrainConfig, out: Path | None = None, listener: TrainingListen
     with use_store(store):
         try:
             settled = settle(config, listener, store)
-            models = settled.recipe.build(device=engine.device, seed=config.tiles.seed)
+            models = settled.recipe.build(device=engine.device, seed=config.seed)
             identity = identify(
                 config,
                 settled.recipe,
@@ -146,7 +146,7 @@ def _run(
     folder: TrainingFolder,
     listener: TrainingListener,
 ) -> Outcome:
-    recipe, seed = settled.recipe, config.tiles.seed
+    recipe, seed = settled.recipe, config.seed
     models = lay_out(models, channels_last=bool(config.channels_last))
     optimisers = recipe.optimisers(models)
     keeper = Keeper(recipe, networks_of(models)["generator"], config.ema, engine.device)
@@ -155,7 +155,7 @@ def _run(
         Drawing(recipe, len(settled.sets.train.tiles), seed),
         portion=Portion(engine.rank, engine.processes, config.accumulate),
         device=engine.device,
-        workers=config.tiles.workers,
+        workers=config.workers,
         memory=config.cache_mb * 10**6,
         channels_last=bool(config.channels_last),
     )

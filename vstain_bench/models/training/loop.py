@@ -123,7 +123,7 @@ def _train_epoch(task: Task, position: Position) -> None:
 
 def _moment(task: Task, position: Position) -> Moment:
     random = torch.Generator(task.engine.device)
-    random.manual_seed(seed_of("step", task.config.tiles.seed, position.steps, task.engine.rank) % 2**63)
+    random.manual_seed(seed_of("step", task.config.seed, position.steps, task.engine.rank) % 2**63)
     return Moment(position.epoch, task.recipe.total_epochs, random)
 
 
@@ -219,7 +219,7 @@ def _publish(task: Task, position: Position, *, finished: bool) -> None:
         if choose(task.validation.choice, position.history) is latest:
             write_weights(folder.best, generator, facts)
     if task.config.samples:
-        tiles, seed = task.validation.tiles, task.config.tiles.seed
+        tiles, seed = task.validation.tiles, task.config.seed
         places = choose_samples(tiles, task.config.samples, seed)
         draw_sheet(folder.sample(latest.epoch), tiles, places, whole_tiles(task.recipe, generator), task.engine.device)
     if task.records is not None:

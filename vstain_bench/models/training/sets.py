@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vstain_bench.base.config import RunConfig
 from vstain_bench.base.listener import SILENT, Listener
 from vstain_bench.base.randomness import seed_of
 from vstain_bench.errors import InputError, UsageError
@@ -78,12 +77,12 @@ def read_sets(config: TrainConfig, listener: Listener = SILENT) -> Sets:
         InputError: Tiles lack a side, a patient is in both sets, or there is only one.
     """
     chosen = _require_one_origin(config)
-    everything, notes = _read(config, config.tiles, listener)
+    everything, notes = _read(config, listener)
     train = _split_of(everything, config)
-    limit = config.tiles.limit
+    limit = config.limit
     if chosen is None:
         share = config.val_share or DEFAULT_SHARE
-        train, validation, origin = _hold_out(train.first(limit), share, config.tiles.seed)
+        train, validation, origin = _hold_out(train.first(limit), share, config.seed)
     else:
         validation, more, origin = _read_validation(config, everything, chosen, listener)
         train, validation, notes = train.first(limit), validation.first(limit), (*notes, *more)
@@ -113,7 +112,7 @@ def _require_one_origin(config: TrainConfig) -> str | None:
     return next((option for option in named if option != "--val-share"), None)
 
 
-def _read(config: TrainConfig, asked: RunConfig, listener: Listener) -> tuple[TileSet, tuple[str, ...]]:
+def _read(asked: TrainConfig, listener: Listener) -> tuple[TileSet, tuple[str, ...]]:
     split = asked.split if asked.dataset is None else asked.split or TRAIN
     inputs = read_inputs(
         asked.model_copy(update={"split": split, "limit": None}),
@@ -145,9 +144,9 @@ def _require_pairs(inputs: Inputs, on_error: str) -> None:
 def _split_of(everything: TileSet, config: TrainConfig) -> TileSet:
     """Return the split of a manifest that is trained on; other layouts have read theirs already."""
     splits = sorted({tile.split for tile in everything.tiles if tile.split})
-    if config.tiles.manifest is None or not (splits or config.tiles.split):
+    if config.manifest is None or not (splits or config.split):
         return everything
-    return _of_split(everything, config.tiles.split or TRAIN, f"--manifest {config.tiles.manifest}", "--split", splits)
+    return _of_split(everything, config.split or TRAIN, f"--manifest {config.manifest}", "--split", splits)
 
 
 def _of_split(everything: TileSet, split: str, where: str, option: str, splits: Sequence[str]) -> TileSet:
@@ -165,28 +164,28 @@ def _of_split(everything: TileSet, split: str, where: str, option: str, splits: 
 def _read_validation(
     config: TrainConfig, everything: TileSet, chosen: str, listener: Listener
 ) -> tuple[TileSet, tuple[str, ...], str]:
-    asked, split = config.tiles, config.val_split
+    split = config.val_split
     blank = {"real": None, "source": None, "dataset": None, "root": None, "split": None, "manifest": None}
     if chosen == "--val-real":
         folders = {**blank, "real": config.val_real, "source": config.val_source}
-        return *_read(config, asked.model_copy(update=folders), listener), f"folder {config.val_real}"
+        return *_read(config.model_copy(update=folders), listener), f"folder {config.val_real}"
     if chosen == "--val-manifest":
-        other = asked.model_copy(update={**blank, "layout": None, "manifest": config.val_manifest})
-        found, notes = _read(config, other, listener)
+        other = config.model_copy(update={**blank, "layout": None, "manifest": config.val_manifest})
+        found, notes = _read(other, listener)
         if split is not None:
             found = _of_split(found, split, f"--val-manifest {config.val_manifest}", "--val-split", _splits(found))
         return found, notes, f"manifest {_name(config.val_manifest)}" + (f", split {split}" if split else "")
     assert split is not None
-    if asked.dataset is not None:
-        return *_read(config, asked.model_copy(update={"split": split}), listener), f"split {split} of {asked.dataset}"
-    if asked.manifest is None:
+    if config.dataset is not None:
+        return *_read(config.model_copy(update={"split": split}), listener), f"split {split} of {config.dataset}"
+    if config.manifest is None:
         raise UsageError(
             where=f"--val-split {split}",
             found="folders have no splits",
             expected="a --dataset or a --manifest with a column 'split'",
             next_step="Pass --val-real DIR --val-source DIR, or leave it out to hold out a share of the patients.",
         )
-    found = _of_split(everything, split, f"--manifest {asked.manifest}", "--val-split", _splits(everything))
+    found = _of_split(everything, split, f"--manifest {config.manifest}", "--val-split", _splits(everything))
     return found, (), f"split {split} of the manifest"
 
 

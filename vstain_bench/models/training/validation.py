@@ -9,6 +9,7 @@ import torch
 from torch.nn import Module
 from torch.nn.functional import pad
 
+from vstain_bench.base.config import RunConfig
 from vstain_bench.base.devices import BATCH_SIZES
 from vstain_bench.base.listener import Advance
 from vstain_bench.errors import UsageError
@@ -118,8 +119,7 @@ def plan_validation(config: TrainConfig, tiles: TileSet, store: WeightsStore) ->
         MachineError: It needs weights that are not here; nothing is chosen by another metric instead.
     """
     choice = parse_metrics(config.select).metrics[0]
-    asked = config.tiles.model_copy(update={"protocol": config.protocol, "metrics": config.metrics})
-    protocol = resolve_protocol(asked)
+    protocol = resolve_protocol(RunConfig(protocol=config.protocol, metrics=config.metrics))
     known = {metric.name: metric for metric in protocol.metrics}
     if "(" not in config.select and choice.name in known:
         choice = known[choice.name]
@@ -147,4 +147,4 @@ def plan_validation(config: TrainConfig, tiles: TileSet, store: WeightsStore) ->
             expected=fault.expected,
             next_step=f"{fault.next_step} Or choose by another metric, e.g. --select ssim.".strip(),
         )
-    return Validation(tiles, selection, choice, config.tiles.workers)
+    return Validation(tiles, selection, choice, config.workers)
