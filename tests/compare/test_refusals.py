@@ -9,7 +9,8 @@ import pytest
 
 from tests.compare.studies import Study, write_study
 from vstain_bench.errors import InputError, UsageError, VstainError
-from vstain_bench.judge.compare.job import Request, compare, split_names
+from vstain_bench.base.config import split_names
+from vstain_bench.judge.compare.job import Request, compare
 from vstain_bench.results.folder import RunFolder
 
 GROUPS = [f"p{number}" for number in range(6) for _ in range(3)]

@@ -13,7 +13,7 @@ import torch
 from vstain_bench.base.config import RunConfig, make_config
 from vstain_bench.measure.run import run
 from vstain_bench.phantom import write_phantom
-from vstain_bench.present.formats import REPORTS
+from vstain_bench.present.pages.run import render_run
 
 
 def acknowledged(journal: Path) -> set[str]:
@@ -35,7 +35,7 @@ def start(config: RunConfig, out: Path) -> int:
         return process
     try:
         torch.set_num_threads(1)
-        run(config, out, report=REPORTS["html"].render)
+        run(config, out, report=render_run)
         os._exit(0)
     except BaseException:  # the parent sees the exit code
         os._exit(1)
@@ -67,7 +67,7 @@ def test_fifty_kills_lose_nothing_and_change_no_byte(tmp_path: Path) -> None:
             "groups": "regex:^(p..)_", "metrics": "ssim,mae,fd_random", "controls": 5, "workers": 1, "batch_size": 2,
         }
     )  # fmt: skip
-    expected = run(config, tmp_path / "whole", report=REPORTS["html"].render).folder
+    expected = run(config, tmp_path / "whole", report=render_run).folder
     moments, kills, runs = random.Random(0), 0, 0
     struck_at: list[int] = []
     while kills < 50:

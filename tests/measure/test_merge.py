@@ -20,12 +20,12 @@ from vstain_bench.measure.run import default_out, preview, run_shard
 from vstain_bench.measure.run import run as score
 from vstain_bench.measure.shards import Shard
 from vstain_bench.phantom import PhantomSet
-from vstain_bench.present.formats import REPORTS
+from vstain_bench.present.pages.run import render_run
 from vstain_bench.results.folder import RunFolder
 
 METRICS = "ssim,css,psnr,psnr_pooled,fd_random,kd_random"
-run = partial(score, report=REPORTS["html"].render)
-merge = partial(merge_shards, report=REPORTS["html"].render)
+run = partial(score, report=render_run)
+merge = partial(merge_shards, report=render_run)
 SAME = ("results.json", "report.html", "pairs.csv", "skipped.csv", "config.toml", "tiles.parquet")
 
 
