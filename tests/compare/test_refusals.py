@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.compare.studies import Study, write_study
-from vstain_bench.errors import InputError, UsageError, VstainError
 from vstain_bench.base.config import split_names
+from vstain_bench.errors import InputError, UsageError, VstainError
 from vstain_bench.judge.compare.job import Request, compare
 from vstain_bench.results.folder import RunFolder
 
