@@ -4,7 +4,7 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin
 
-.PHONY: demo train-demo test lint gate clean
+.PHONY: demo train-demo test fuzz lint gate clean
 
 demo: $(STAMP)
 	$(BIN)/vstain-bench demo --out demo
@@ -14,6 +14,9 @@ train-demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+fuzz: $(STAMP)
+	nice -n 10 $(BIN)/python -m benchmarks.fuzz.images --png 30000 --jpeg 20000 --tiff 10000
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

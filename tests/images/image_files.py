@@ -77,14 +77,15 @@ def pyramid() -> bytes:
 
 
 def set_tag(data: bytes, tag: int, value: int) -> bytes:
-    """Return a little-endian TIFF with the value field of one tag of its first page replaced."""
+    """Return a little-endian TIFF with every value of one tag of its first page replaced."""
     (start,) = struct.unpack_from("<I", data, 4)
-    (count,) = struct.unpack_from("<H", data, start)
-    for entry in range(start + 2, start + 2 + 12 * count, 12):
-        found, kind = struct.unpack_from("<HH", data, entry)
+    (tags,) = struct.unpack_from("<H", data, start)
+    for entry in range(start + 2, start + 2 + 12 * tags, 12):
+        found, kind, count, place = struct.unpack_from("<HHII", data, entry)
         if found == tag:
-            field = struct.pack("<HH" if kind == 3 else "<I", *((value, 0) if kind == 3 else (value,)))
-            return data[: entry + 8] + field + data[entry + 12 :]
+            values = struct.pack(f"<{count}{'H' if kind == 3 else 'I'}", *[value] * count)
+            place = place if len(values) > 4 else entry + 8
+            return data[:place] + values + data[place + len(values) :]
     raise AssertionError(f"no tag {tag}")
 
 

@@ -67,6 +67,16 @@ PALETTE = chunk(b"PLTE", bytes([10, 20, 30, 40, 50, 60]))
 MANY = np.stack([CODES, CODES, 255 - CODES])
 
 
+XMP = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+TURNED_BY_TEXT = {
+    "XMP": chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP),
+    "packed XMP": chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(XMP)),
+    "a raw profile": chunk(
+        b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"\nexif\n26\n" + exif(6).hex().encode())
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Refused:
     """One bad file: how it is made, words of the message, and whether its header shows the fault."""
@@ -80,6 +90,15 @@ class Refused:
     error: type[VstainError] = DecodeError
 
 
+TIFFS = {
+    "rgb": tiff(CODES),
+    "lzw": tiff(CODES, compression="lzw"),
+    "jpeg": tiff(CODES, compression="jpeg"),
+    "grey": tiff(CODES[..., 0], photometric="minisblack"),
+    "palette": tiff(CODES[..., 0], photometric="palette", colormap=np.zeros((3, 256), np.uint16)),
+    "cmyk": tiff(grey_patch("CMYK"), photometric="separated"),
+    "lab": tiff(CODES, photometric="cielab"),
+}
 BOMB = zlib.compress(bytes(40 << 20), 9)
 REFUSED = [
     Refused("empty", b"", ("0 bytes",)),
@@ -102,20 +121,23 @@ REFUSED = [
     Refused("format not accepted", tiff(CODES), ("TIFF", "formats=png+jpeg+tiff"), policy="formats=png+jpeg"),
     # Truncated and damaged
     Refused("png half", cut(png(), 0.5), ("ends after", "truncated")),
-    Refused("png header only", png()[:20], ("too short for its header",)),
+    Refused("png header only", png()[:20], ("ends after 20 bytes, inside a 'IHDR' chunk",)),
     Refused("png without IEND", png()[:-12], ("without its IEND chunk",)),
     Refused("png pixels stop", without_last_image_data(), ("decoding the PNG data failed",), header=False),
-    Refused("png checksum of data", flipped(png(), 60), ("wrong checksum in chunk 'IDAT'",), header=False),
-    Refused("png checksum of header", flipped(png(), 19), ("wrong checksum in chunk 'IHDR'",)),
-    Refused("png impossible header", png(bits=3), ("impossible values",)),
+    Refused("png checksum of data", flipped(png(), 60), ("IDAT: incorrect data check",), header=False),
+    Refused("png checksum of header", flipped(png(), 19), ("bad header checksum in b'IHDR'",)),
+    Refused("png checksum of text", flipped(png(after=chunk(b"tEXt", b"a\0b")), -13), ("checksum in b'tEXt'",)),
+    Refused("png impossible header", png(bits=3), ("reading the PNG header failed",)),
+    Refused("png without header", PNG_SIGNATURE + png()[33:], ("does not begin with its header",)),
     Refused("png unknown critical chunk", png(before=chunk(b"ABCD")), ("critical chunk 'ABCD'",)),
     Refused("png without data", PNG_SIGNATURE + png()[8:33] + chunk(b"IEND"), ("no image data",)),
     Refused("jpeg without last bytes", JPEG[:-2], ("end-of-image marker",)),
-    Refused("jpeg half", cut(JPEG, 0.5), ("truncated",)),
-    Refused("jpeg half, then zeros", cut(JPEG, 0.5) + bytes(500), ("truncated",)),
-    Refused("jpeg header only", JPEG[:100], ("truncated",)),
-    Refused("jpeg without scan", JPEG[:20] + b"\xff\xd9", ("without image data",)),
-    Refused("jpeg lossless frame", JPEG.replace(b"\xff\xc0", b"\xff\xc3"), ("lossless",)),
+    Refused("jpeg half", cut(JPEG, 0.5), ("Truncated File Read",)),
+    Refused("jpeg half, then zeros", cut(JPEG, 0.5) + bytes(500), ("without image data",)),
+    Refused("jpeg header only", JPEG[:100], ("Truncated File Read",)),
+    Refused("jpeg without scan", JPEG[:20] + b"\xff\xd9", ("reading the JPEG header failed",)),
+    Refused("jpeg 12-bit", JPEG.replace(b"\xff\xc0\0\x11\x08", b"\xff\xc0\0\x11\x0c"), ("12-bit", "8-bit RGB PNG")),
+    Refused("jpeg lossless frame", JPEG.replace(b"\xff\xc0", b"\xff\xc3"), ("libjpeg:",), header=False),
     Refused("tiff half", cut(tiff(np.tile(CODES, (9, 9, 1))), 0.5), ("strip or tile 0", "truncated")),
     Refused("tiff header only", tiff(CODES)[:16], ("truncated",)),
     Refused("bigtiff page link", tiff(CODES, bigtiff=True)[:8] + b"\xff" * 8, ("page 0", "truncated")),
@@ -129,15 +151,33 @@ REFUSED = [
     Refused("tiff missing codec", set_tag(tiff(CODES), 259, 48124), ("no codec", "JETRAW"), error=MachineError),
     # Bombs
     Refused("large header", png(size=(20000, 20000)), ("20000 × 20000 = 400000000", "max_pixels=400000000")),
-    Refused("png of too little data", png(size=(9000, 9000)), ("cannot hold 9000 × 9000 pixels",)),
+    Refused("png of too little data", png(size=(9000, 9000)), ("Not enough image data",), header=False),
     Refused("jpeg of too little data", JPEG.replace(b"\0\x10\0\x10\x03", b"\x10\0\x10\0\x03"), ("cannot hold 4096 ×",)),
     Refused("large jpeg", JPEG.replace(b"\0\x10\0\x10\x03", b"\xff\xff\xff\xff\x03"), ("65535 × 65535",)),
+    # Damaged tags, which would make noise
+    *(
+        Refused(f"{bits}-bit {kind} tiff", set_tag(data, 258, bits), words, policy="color=convert,gray=replicate")
+        for kind, data in TIFFS.items()
+        for bits, words in ((1, ()), (2, ()), (4, ()), (5, ()), (7, ()), (65000, ("samples of 65000 bits",)))
+    ),
+    Refused("5-bit rgb tiff, asked for", set_tag(TIFFS["rgb"], 258, 5), ("rgb samples of 5 bits",),
+            policy="depth=scale16"),
+    Refused("1-bit lab tiff, asked for", set_tag(TIFFS["lab"], 258, 1), ("lab samples of 1 bits",),
+            policy="depth=scale16,color=convert"),
+    Refused("9-bit jpeg tiff", set_tag(TIFFS["jpeg"], 258, 9), ("rgb samples of 9 bits",), policy="depth=scale16"),
+    Refused("4-bit grey tiff", set_tag(TIFFS["grey"], 258, 4), ("4 bits per sample", "depth=scale16"),
+            policy="gray=replicate"),
+    Refused("code above its peak", set_tag(tiff(CODES[..., 0], photometric="minisblack", compression="png"), 258, 4),
+            ("a sample of 207 where the largest code is 15",), policy="depth=scale16,gray=replicate", header=False),
+    Refused("old jpeg tiff", set_tag(set_tag(tiff(CODES, compression="jpeg"), 259, 6), 279, 300),
+            ("old-style JPEG compression (6)", "PNG")),
     Refused("large tiff", set_tag(tiff(CODES), 256, 10**9), ("1000000000 × 4",)),
     Refused("above own limit", png(), ("at most 23 pixels", "max_pixels=24"), policy="max_pixels=23"),
-    Refused("text bomb", png(before=chunk(b"zTXt", b"k\0\0" + BOMB)), ("more than 16 MiB", "zTXt")),
-    Refused("itxt bomb", png(after=chunk(b"iTXt", b"k\0\1\0en\0k\0" + BOMB)), ("more than 16 MiB", "iTXt")),
-    Refused("icc bomb", png(before=chunk(b"iCCP", b"p\0\0" + BOMB)), ("more than 16 MiB", "iCCP")),
-    Refused("huge exif", png(before=chunk(b"eXIf", bytes(17 << 20))), ("more than 16 MiB", "eXIf")),
+    Refused("text bomb", png(before=chunk(b"zTXt", b"k\0\0" + BOMB)),
+            ("Decompressed data too large", "without metadata")),
+    Refused("itxt bomb", png(after=chunk(b"iTXt", b"k\0\1\0en\0k\0" + BOMB)), ("Decompressed data too large",)),
+    Refused("icc bomb", png(before=chunk(b"iCCP", b"p\0\0" + BOMB)), ("Decompressed data too large",)),
+    Refused("huge exif", png(before=chunk(b"eXIf", bytes(17 << 20))), ("more than 16 MiB", "without metadata")),
     # More than one image
     Refused("animated", png(before=APNG), ("animated PNG",)),
     Refused("pages", tiff(MANY), ("3 pages", "3 × 4 × 6 × 3", "page=0"), name="a.tif"),
@@ -169,6 +209,11 @@ REFUSED = [
         header=False,
     ),
     Refused("orientation png", png(before=chunk(b"eXIf", exif(6))), ("orientation 6", "exif=apply (or exif=ignore)")),
+    *(
+        Refused(f"orientation in {kind}", png(after=text), ("orientation 6", "exif=apply"))
+        for kind, text in TURNED_BY_TEXT.items()
+    ),
+    Refused("orientation in a jpeg's XMP", jpeg(grey_patch(), xmp=XMP), ("orientation 6",)),
     Refused("orientation jpeg", jpeg(grey_patch(), exif=b"Exif\0\0" + exif(3)), ("orientation 3",)),
     Refused("orientation tiff", tiff(CODES, extratags=[(274, 3, 1, 8, True)]), ("orientation 8",)),
     Refused("profile refused", png(before=icc_chunk(icc_profile((2, 1, 0)))), ("profile", "icc="), policy="icc=refuse"),

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.images.image_files import icc_chunk, icc_profile, png
 from tests.tiles.test_layouts import GREY, WIDE, read, write
 from vstain_bench.errors import InputError
+from vstain_bench.images.reader import DecodePolicy, read_image
 from vstain_bench.tiles.inputs import require_complete
 
 
@@ -56,6 +58,30 @@ def test_lossy_and_mixed_formats_are_told(tmp_path: Path) -> None:
     warnings = read(generated={"m": generated}, real=write(tmp_path / "r", ["a", "b"])).audit.warnings
     assert any("m: mixed formats (1 jpeg, 1 png)" in warning for warning in warnings)
     assert any("m: 1 of 2 tiles are stored lossy" in warning for warning in warnings)
+
+
+@pytest.mark.parametrize("icc", ["warn", "ignore", "convert"])
+def test_sides_of_different_profiles_compare_as_the_policy_says(icc: str, tmp_path: Path) -> None:
+    """Scanners write a profile, Pillow writes none."""
+    real, generated = tmp_path / "r", tmp_path / "g"
+    codes = np.arange(48, dtype=np.uint8).reshape(4, 4, 3) * 5
+    for folder, data in ((real, png(codes, before=icc_chunk(icc_profile((2, 1, 0))))), (generated, png(codes))):
+        folder.mkdir()
+        (folder / "a.png").write_bytes(data)
+    audit = read(generated={"m": generated}, real=real, decode=f"icc={icc}").audit
+    assert [tile.id for tile in audit.tiles] == ([] if icc == "warn" else ["a"])
+    told = [problem.message for problem in audit.problems] + [w for w in audit.warnings if "ICC" in w]
+    assert len(told) == (0 if icc == "convert" else 1)
+    for words in {
+        "warn": ("differs in ICC profile: real ", "m sRGB", "--decode icc=convert", "icc=ignore"),
+        "ignore": ("1 of 1 tiles differ in ICC profile between their sides, which is ignored (first: a)",),
+        "convert": (),
+    }[icc]:
+        assert words in told[0]
+    if icc == "convert":  # what was red on one side is blue on the other
+        tile, policy = audit.tiles[0], DecodePolicy(icc="convert")
+        sides = [read_image(file, policy).pixels for file in (tile.real, tile.generated["m"])]
+        assert np.abs(sides[0][..., ::-1] - sides[1]).max() < 1.5 / 255
 
 
 def test_a_sound_pair_has_no_warning(tmp_path: Path) -> None:

@@ -28,16 +28,12 @@ class Samples:
     Attributes:
         values: Shape (h, w, c); an alpha channel is the last.
         colour: What the other channels mean; a palette has been looked up already.
-        alpha: Whether there is an alpha channel, and how colours relate to it.
         peak: The code of full intensity, or None for floating-point samples.
-        inverted: Grey with 0 as white.
     """
 
     values: Shaped[np.ndarray, "h w c"]
     colour: Colour
-    alpha: Alpha
     peak: int | None
-    inverted: bool = False
 
 
 def to_rgb(content: Content, header: Header, samples: Samples, policy: DecodePolicy) -> tuple[Pixels, tuple[str, ...]]:
@@ -48,17 +44,17 @@ def to_rgb(content: Content, header: Header, samples: Samples, policy: DecodePol
             refuses it, or a profile that cannot be applied.
     """
     values, alpha = samples.values, None
-    if samples.alpha != "none":
+    if header.alpha != "none":
         values, alpha = values[..., :-1], values[..., -1:]
     icc = header.icc if header.icc is not None and policy.icc == "convert" and profile_differs(header) else None
     if samples.colour == "lab":
         values, colour = _lab_to_rgb(content, values), "rgb"
     elif icc is not None:
-        values, colour = _apply_profile(content, icc, values, samples), "rgb"
+        values, colour = _apply_profile(content, header, icc, values, samples), "rgb"
     else:
         colour = samples.colour
     scaled = _scale(content, values, samples.peak, policy)
-    if samples.inverted and colour == "gray":
+    if header.inverted and colour == "gray":
         scaled = 1 - scaled
     if colour in ("cmyk", "ycck"):
         scaled = (1 - scaled[..., :3]) * (1 - scaled[..., 3:])
@@ -66,7 +62,7 @@ def to_rgb(content: Content, header: Header, samples: Samples, policy: DecodePol
         scaled = np.repeat(scaled, 3, axis=2)
     if alpha is None:
         return scaled, ()
-    return _over_background(content, scaled, _scale(content, alpha, samples.peak, policy), samples.alpha, policy)
+    return _over_background(content, scaled, _scale(content, alpha, samples.peak, policy), header.alpha, policy)
 
 
 def profile_digest(icc: bytes) -> str:
@@ -118,7 +114,7 @@ def _to_srgb(
 
 
 def _apply_profile(
-    content: Content, icc: bytes, values: Shaped[np.ndarray, "h w c"], samples: Samples
+    content: Content, header: Header, icc: bytes, values: Shaped[np.ndarray, "h w c"], samples: Samples
 ) -> Shaped[np.ndarray, "h w 3"]:
     space = icc[16:20]
     advice = "Pass --decode icc=ignore to take the codes as sRGB."
@@ -130,7 +126,7 @@ def _apply_profile(
             expected="a profile that fits the image",
             next_step=advice,
         )
-    if samples.peak != 255 or samples.inverted:
+    if samples.peak != 255 or header.inverted:
         content.refuse("a colour profile on samples that are not 8-bit", next_step=advice)
     with content.foreign_code(f"applying the colour profile {profile_digest(icc)}"):
         return _to_srgb(ImageCms.ImageCmsProfile(io.BytesIO(icc)), values, _PILLOW_MODES[space])
@@ -147,6 +143,8 @@ def _scale(
 ) -> Shaped[np.ndarray, "h w c"]:
     """Return values as float32 in [0, 1]; a code k becomes the float32 nearest to k / peak."""
     if peak is not None:
+        if values.max(initial=0) > peak:
+            content.damaged(f"a sample of {values.max()} where the largest code is {peak}")
         scaled: Shaped[np.ndarray, "h w c"] = np.divide(values, np.float32(peak), dtype=np.float32)
         return scaled
     finite = np.isfinite(values)

@@ -1,10 +1,13 @@
 """What a file says about itself before any pixel is decoded, and what of that a policy refuses."""
 
 import struct
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, NoReturn
+
+from PIL import ExifTags, Image
 
 from vstain_bench.base.text import printable
 from vstain_bench.errors import DecodeError, VstainError
@@ -16,7 +19,10 @@ Alpha = Literal["none", "straight", "premultiplied", "unknown"]
 PLAIN = "one intact 8-bit RGB image"
 METADATA_LIMIT = 16 * 2**20
 """Bytes of text, EXIF and colour profile in one file, unpacked; a tile has kilobytes."""
-ORIENTATION_TAG = 0x0112
+_EXIF_FAULTS = (ArithmeticError, LookupError, OSError, SyntaxError, TypeError, UserWarning, ValueError, struct.error)
+
+# Pillow warns of damaged EXIF and goes on with what it has read.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
 
 _FOREIGN = (
     (0, b"\x89PNG", "a PNG signature with changed bytes, as after a text-mode transfer"),
@@ -69,7 +75,9 @@ class Content:
         self.refuse(found, expected="a complete file", next_step="Copy or export it again; it is truncated.")
 
     @contextmanager
-    def foreign_code(self, task: str) -> Iterator[None]:
+    def foreign_code(
+        self, task: str, *, next_step: str = "Copy or export it again; it is damaged or truncated."
+    ) -> Iterator[None]:
         """Turn whatever a decoding library raises into this file's ``DecodeError``.
 
         Fuzzed files make Pillow, tifffile and imagecodecs raise OSError, SyntaxError, TypeError, ZeroDivisionError,
@@ -85,7 +93,7 @@ class Content:
                 where=self.where,
                 found=f"{task} failed ({reason})",
                 expected="an intact file",
-                next_step="Copy or export it again; it is damaged or truncated.",
+                next_step=next_step,
             ) from fault
 
 
@@ -108,7 +116,7 @@ class Header:
         icc: The embedded colour profile.
         pages: Images in the file.
         page: The one that is meant.
-        spans: Byte ranges that hold the pixels: all that a PNG or JPEG decoder is given.
+        fault: A decoder's warning that the policy lets through.
         notes: Remarks for the user.
     """
 
@@ -126,12 +134,8 @@ class Header:
     icc: bytes | None = None
     pages: int = 1
     page: int = 0
-    spans: tuple[tuple[int, int], ...] = ()
+    fault: str = ""
     notes: tuple[str, ...] = ()
-
-    def pixel_bytes(self, data: bytes) -> bytes:
-        """Return the parts of ``data`` that hold the pixels: no text, EXIF or profile reaches a decoder."""
-        return b"".join(data[start:end] for start, end in self.spans)
 
 
 def check(content: Content, header: Header, policy: DecodePolicy, *, icc_differs: bool) -> None:
@@ -162,7 +166,7 @@ def _refused(header: Header, policy: DecodePolicy, icc_differs: bool) -> Iterato
     """Yield what is found, the option that accepts it, and other options."""
     if header.floating and policy.float_range == "refuse":
         yield f"{header.bits}-bit floating-point samples", "float_range=unit", "float_range=byte for [0, 255]"
-    if not header.floating and header.bits > 8 and policy.depth == "refuse":
+    if not header.floating and header.bits != 8 and header.colour != "palette" and policy.depth == "refuse":
         yield f"{header.bits} bits per sample", "depth=scale16", ""
     if header.colour == "gray" and policy.gray == "refuse":
         yield "bilevel" if header.bits == 1 else "greyscale", "gray=replicate", ""
@@ -206,21 +210,18 @@ def explain_unknown(content: Content, head: bytes) -> NoReturn:
     )
 
 
-def exif_orientation(exif: bytes) -> int:
-    """Return the orientation in an EXIF block (a TIFF structure, CIPA DC-008 4.6.4); 1 where there is none."""
-    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
-    if order is None:
-        return 1
+def orientation_of(image: Image.Image) -> tuple[int, tuple[str, ...]]:
+    """Return the orientation that Pillow finds in EXIF, XMP or a PNG's text, and notes on what is not applied."""
+    notes = tuple(
+        f"text '{printable(key)}' ({printable(value)[:40]}) is not applied"
+        for key, value in image.info.items()
+        if str(key).lower().endswith("orientation")
+    )
     try:
-        (start,) = struct.unpack_from(f"{order}I", exif, 4)
-        (count,) = struct.unpack_from(f"{order}H", exif, start)
-        for entry in range(start + 2, start + 2 + 12 * count, 12):
-            tag, kind, _, value = struct.unpack_from(f"{order}HHIH", exif, entry)
-            if tag == ORIENTATION_TAG and kind == 3:
-                return valid_orientation(value)
-    except struct.error:
-        return 1
-    return 1
+        # The method of a PNG would decode it in search of more.
+        return valid_orientation(Image.Image.getexif(image).get(ExifTags.Base.Orientation)), notes
+    except _EXIF_FAULTS as fault:
+        return 1, (*notes, f"EXIF that cannot be read ({type(fault).__name__}) is taken as upright")
 
 
 def valid_orientation(value: object) -> int:

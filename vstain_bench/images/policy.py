@@ -16,12 +16,14 @@ class DecodePolicy:
 
     Attributes:
         alpha: A channel that is not fully opaque: laid over ``white`` or ``black``, or its values ignored (``drop``).
-        depth: More than 8 bits per sample: ``scale16`` divides by the largest code, 65535 for 16 bits.
+        depth: Samples of more or fewer than 8 bits: ``scale16`` divides by the largest code, 65535 for 16 bits.
         gray: One channel: ``replicate`` uses it for red, green and blue.
         color: Palette, CMYK, YCCK and Lab: ``convert`` computes RGB.
         exif: An orientation other than upright: ``apply`` turns the pixels, ``ignore`` takes them as stored.
         icc: A colour profile other than sRGB: ``warn`` and ``ignore`` keep the codes (``warn`` adds a note),
             ``convert`` maps to sRGB.
+        jpeg: JPEG data that libjpeg warns of (stray bytes, damaged codes): ``lenient`` takes what it makes of them, and
+            the table says so.
         page: Which page of a file of several, counted from 0.
         float_range: Floating-point samples: they lie in [0, 1] (``unit``) or in [0, 255] (``byte``).
         formats: File formats that are accepted.
@@ -34,6 +36,7 @@ class DecodePolicy:
     color: Literal["refuse", "convert"] = "refuse"
     exif: Literal["refuse", "apply", "ignore"] = "refuse"
     icc: Literal["warn", "ignore", "convert", "refuse"] = "warn"
+    jpeg: Literal["strict", "lenient"] = "strict"
     page: int | None = None
     float_range: Literal["refuse", "unit", "byte"] = "refuse"
     formats: tuple[str, ...] = FORMATS

@@ -20,7 +20,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
-from PIL import ImageFile as PillowFile
 
 from vstain_bench.arrays import Pixels
 from vstain_bench.base.files import replacing
@@ -77,32 +76,20 @@ class ImageInfo:
         format: ``png``, ``jpeg`` or ``tiff``, by content.
         width: Columns of the pixels that ``read_image`` gives for the whole file, so after ``exif=apply``.
         height: Rows of them.
-        colour: What the samples mean: rgb, gray, palette, cmyk, ycck or lab.
-        bits: Bits per sample.
-        channels: Samples per pixel as stored, alpha included.
-        has_alpha: An alpha channel or a transparent colour, opaque or not.
         lossy: The compression loses information.
-        extension_matches: The file's name ends as its content does.
         icc: Digest of the colour profile, or None where there is none or it is sRGB.
-        orientation: EXIF orientation as stored, 1 to 8.
-        pages: Images in the file.
         bytes: Size of the file.
+        fault: What a decoder warned of where the policy lets that through.
         notes: Remarks for the user: what was tolerated, ignored or converted.
     """
 
     format: str
     width: int
     height: int
-    colour: str
-    bits: int
-    channels: int
-    has_alpha: bool
     lossy: bool
-    extension_matches: bool
     icc: str | None
-    orientation: int
-    pages: int
     bytes: int
+    fault: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -159,8 +146,6 @@ def read_image(file: ImageFile, policy: DecodePolicy | None = None) -> Decoded:
         data = file.path.read_bytes()
     content = Content(where, io.BytesIO(data), len(data))
     image_format, header = _read_header(content, policy)
-    # A library may have told Pillow, for the whole process, to fill truncated images with grey.
-    PillowFile.LOAD_TRUNCATED_IMAGES = False
     pixels, notes = to_rgb(content, header, image_format.decode(content, header), policy)
     if policy.exif == "apply":
         pixels = _turn_upright(pixels, header.orientation)
@@ -265,11 +250,10 @@ def _read_header(content: Content, policy: DecodePolicy) -> tuple[ImageFormat, H
 def _info(
     path: Path, image_format: ImageFormat, header: Header, size: int, policy: DecodePolicy, notes: tuple[str, ...] = ()
 ) -> ImageInfo:
-    matches = path.suffix.lower() in image_format.extensions
     turned = policy.exif == "apply" and header.orientation >= 5
     icc = profile_digest(header.icc) if header.icc is not None and profile_differs(header) else None
     remarks = list(header.notes)
-    if not matches:
+    if path.suffix.lower() not in image_format.extensions:
         remarks.append(
             f"{image_format.name.upper()} data in a file named {printable(path.suffix) or 'without extension'}"
         )
@@ -283,16 +267,10 @@ def _info(
         format=header.format,
         width=header.height if turned else header.width,
         height=header.width if turned else header.height,
-        colour=header.colour,
-        bits=header.bits,
-        channels=header.channels,
-        has_alpha=header.alpha != "none",
         lossy=header.lossy,
-        extension_matches=matches,
         icc=icc,
-        orientation=header.orientation,
-        pages=header.pages,
         bytes=size,
+        fault=header.fault,
         notes=(*remarks, *notes),
     )
 

@@ -8,7 +8,7 @@ import contextlib
 import functools
 import logging
 import math
-import struct
+from collections.abc import Collection
 
 import numpy as np
 import tifffile
@@ -16,7 +16,7 @@ from jaxtyping import UInt
 
 from vstain_bench.errors import MachineError
 from vstain_bench.images.colour import Samples
-from vstain_bench.images.headers import METADATA_LIMIT, Alpha, Colour, Content, Header, valid_orientation
+from vstain_bench.images.headers import Alpha, Colour, Content, Header, valid_orientation
 from vstain_bench.images.policy import DecodePolicy
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -35,9 +35,18 @@ _PHOTOMETRIC: dict[int, tuple[Colour, int]] = {
     9: ("lab", 3),
 }
 """PhotometricInterpretation: meaning and channels without extras; YCbCr (6) comes out of a JPEG codec as RGB."""
+_DEPTHS: dict[Colour, Collection[int]] = {
+    "gray": (1, 2, 4, *range(8, 17)),
+    "palette": (1, 2, 4, 8),
+    "rgb": range(8, 17),
+    "cmyk": range(8, 17),
+    "lab": (8,),
+}
+"""Bits of unsigned samples; any other number is that of a damaged tag and would be read as noise."""
 _WHITE_IS_ZERO, _YCBCR, _ICCLAB = 0, 6, 9
 _UNSIGNED, _FLOAT, _UNCOMPRESSED = 1, 3, 1
-_JPEG = frozenset((6, 7, 33007))
+_OLD_JPEG = 6
+_JPEG = frozenset((_OLD_JPEG, 7, 33007))
 _LOSSY = _JPEG | {33003, 33004, 33005, 34712, 34887, 34892, 34927, 34934, 50001, 50002, 52546, 22610}
 """Compressions that usually lose information: JPEG, JPEG 2000, LERC, JPEG XR, WebP, JPEG XL."""
 _SERIES_FAULTS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
@@ -54,17 +63,16 @@ def read_header(content: Content, policy: DecodePolicy) -> Header:
         DecodeError: a pyramid, a stack, more channels than a colour has, or offsets outside the file.
         MachineError: no codec for its compression on this machine.
     """
-    pages, page = _count_pages(content), policy.page or 0
-    if page >= pages:
-        content.refuse(
-            f"{pages} page(s), and page {page} (counted from 0) was asked for", expected="a page that exists"
-        )
+    page = policy.page or 0
     with content.foreign_code("reading the TIFF structure"):
-        tiff, ifd = _open(content, page)
+        tiff = _open(content)
+        pages = _count_pages(content, tiff)
+        ifd = _page(content, tiff, page)
         _refuse_pyramid(content, tiff, pages)
         if pages == 1 or policy.page is None:
             _refuse_stack(content, tiff, pages)
         colour, alpha = _meaning(content, ifd)
+        icc = ifd.tags.valueof(34675)
         header = Header(
             format="tiff",
             width=int(ifd.imagewidth),
@@ -77,7 +85,7 @@ def read_header(content: Content, policy: DecodePolicy) -> Header:
             inverted=int(ifd.photometric) == _WHITE_IS_ZERO,
             alpha=alpha,
             orientation=valid_orientation(ifd.tags.valueof(274)),
-            icc=_profile(content, ifd),
+            icc=icc if isinstance(icc, bytes) else None,
             pages=pages,
             page=page,
         )
@@ -90,27 +98,35 @@ def read_header(content: Content, policy: DecodePolicy) -> Header:
 def decode(content: Content, header: Header) -> Samples:
     """Return the samples of the header's page, shape (h, w, c): unsigned integers or floating-point numbers."""
     with content.foreign_code("decoding the TIFF data"):
-        _, ifd = _open(content, header.page)
+        ifd = _page(content, _open(content), header.page)
         values = np.asarray(ifd.asarray(maxworkers=1)).reshape(header.height, header.width, header.channels)
         if header.floating:
-            return Samples(values, header.colour, header.alpha, peak=None, inverted=header.inverted)
+            return Samples(values, header.colour, peak=None)
         values = values.astype(np.uint8) if values.dtype == np.bool_ else values
         if header.colour == "palette":
             return _look_up(content, ifd, header, values)
         if int(ifd.photometric) == _ICCLAB:  # a* and b* are offset by 128 here, and signed in CIELAB
             values = values ^ np.array([0, 128, 128], dtype=np.uint8)
         peak = 2**header.bits - 1
-    return Samples(values, header.colour, header.alpha, peak=peak, inverted=header.inverted)
+    return Samples(values, header.colour, peak=peak)
 
 
-def _open(content: Content, page: int) -> tuple[tifffile.TiffFile, tifffile.TiffPage]:
-    """Return the file and one page of it; neither its name nor other files it refers to play a part."""
+def _open(content: Content) -> tifffile.TiffFile:
+    """Return the file; neither its name nor other files it refers to play a part."""
     content.file.seek(0)  # offsets count from where tifffile finds the file
-    tiff = tifffile.TiffFile(content.file, _multifile=False, is_ndpi=False)
-    ifd = tiff.pages[page]
+    return tifffile.TiffFile(content.file, _multifile=False, is_ndpi=False)
+
+
+def _page(content: Content, tiff: tifffile.TiffFile, number: int) -> tifffile.TiffPage:
+    if number >= len(tiff.pages):
+        content.refuse(
+            f"{len(tiff.pages)} page(s), and page {number} (counted from 0) was asked for",
+            expected="a page that exists",
+        )
+    ifd = tiff.pages[number]
     if not isinstance(ifd, tifffile.TiffPage):
         content.refuse("a TIFF page without tags of its own")
-    return tiff, ifd
+    return ifd
 
 
 def _look_up(content: Content, ifd: tifffile.TiffPage, header: Header, values: UInt[np.ndarray, "h w c"]) -> Samples:
@@ -119,32 +135,19 @@ def _look_up(content: Content, ifd: tifffile.TiffPage, header: Header, values: U
     colours = (colour_map >> 8).astype(np.uint8)[:, values[..., 0]].transpose(1, 2, 0)
     if header.alpha != "none":
         content.refuse("a palette image with an alpha channel")
-    return Samples(colours, "rgb", "none", peak=255)
+    return Samples(colours, "rgb", peak=255)
 
 
-def _count_pages(content: Content) -> int:
-    """Return the number of pages by following their links; tifffile ends the list at a broken one without a word."""
-    head = content.read(0, 16)
-    order = "<" if head[:2] == b"II" else ">"
-    big = head[2:4] in (b"+\0", b"\0+")
-    counter, entry, link = ("Q", 20, "Q") if big else ("H", 12, "I")
-    width = struct.calcsize(f"<{link}")
-    place, seen = (8 if big else 4), set[int]()
-    while True:
-        raw = content.read(place, width)
-        if len(raw) < width:
-            content.truncated(f"the TIFF ends after {content.size} bytes, inside page {len(seen)}")
-        (start,) = struct.unpack(f"{order}{link}", raw)
-        if start == 0 and seen:
-            return len(seen)
-        raw = content.read(start, struct.calcsize(f"<{counter}"))
-        if start < 8 or start >= content.size or len(raw) < struct.calcsize(f"<{counter}"):
-            content.truncated(f"page {len(seen)} of the TIFF starts at byte {start} of {content.size}")
-        if start in seen or len(seen) >= PAGE_LIMIT:
-            content.damaged("a TIFF whose pages run in a circle or without end")
-        seen.add(start)
-        (tags,) = struct.unpack(f"{order}{counter}", raw)
-        place = start + struct.calcsize(f"<{counter}") + entry * tags
+def _count_pages(content: Content, tiff: tifffile.TiffFile) -> int:
+    """Return the number of pages; tifffile ends the list at a link that leads nowhere, or back, without a word."""
+    with contextlib.suppress(IndexError):
+        tiff.pages[PAGE_LIMIT]
+        content.damaged("a TIFF whose pages run in a circle or without end")
+    pages = len(tiff.pages)
+    link = content.read(tiff.pages.next_page_offset or 0, tiff.tiff.offsetsize)
+    if not pages or len(link) < tiff.tiff.offsetsize or any(link):
+        content.truncated(f"page {pages} of the TIFF starts outside of its {content.size} bytes, or at another page")
+    return pages
 
 
 def _refuse_pyramid(content: Content, tiff: tifffile.TiffFile, pages: int) -> None:
@@ -192,23 +195,16 @@ def _meaning(content: Content, ifd: tifffile.TiffPage) -> tuple[Colour, Alpha]:
     form, bits = ifd.sampleformat, ifd.bitspersample
     if not isinstance(bits, int) or ifd.dtype is None or int(form) not in (_UNSIGNED, _FLOAT):
         content.refuse(f"samples of {bits} bits as {_name(form)}", next_step="Save it with 8 bits.")
-    limit = 8 if colour in ("palette", "lab") else 16
-    if int(form) == _UNSIGNED and bits > limit:
+    depths = (8,) if int(ifd.compression) in _JPEG else _DEPTHS[colour]
+    if int(form) == _UNSIGNED and bits not in depths:
         content.refuse(f"{colour} samples of {bits} bits", next_step="Save it with 8 bits.")
+    if colour == "palette" and np.size(ifd.tags.valueof(320)) != 3 << bits:
+        content.damaged(f"{bits}-bit samples with a palette of {np.size(ifd.tags.valueof(320))} values")
     if channels == needed:
         return colour, "none"
     kinds: dict[int, Alpha] = {1: "premultiplied", 2: "straight"}
     extra = [int(kind) for kind in ifd.extrasamples]
     return colour, kinds.get(extra[0], "unknown") if len(extra) == 1 else "unknown"
-
-
-def _profile(content: Content, ifd: tifffile.TiffPage) -> bytes | None:
-    icc = ifd.tags.valueof(34675)
-    if not isinstance(icc, bytes):
-        return None
-    if len(icc) > METADATA_LIMIT:
-        content.refuse(f"a colour profile of {len(icc)} bytes", next_step="Save it again without metadata.")
-    return icc
 
 
 def _check_segments(content: Content, ifd: tifffile.TiffPage, max_pixels: int) -> None:
@@ -235,6 +231,8 @@ def _check_segments(content: Content, ifd: tifffile.TiffPage, max_pixels: int) -
         if start < 8 or count < 1 or start + count > content.size:
             content.truncated(f"strip or tile {index} at byte {start} of length {count} in a file of {content.size}")
         if int(ifd.compression) in _JPEG and not content.read(start, count).rstrip(b"\0").endswith(b"\xff\xd9"):
+            if int(ifd.compression) == _OLD_JPEG:
+                content.refuse("old-style JPEG compression (6), withdrawn in 1995", next_step="Save it as PNG.")
             content.truncated(f"strip or tile {index} lacks its JPEG end-of-image marker")
 
 

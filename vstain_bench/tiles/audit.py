@@ -54,11 +54,10 @@ def _size(file: ImageFile, info: ImageInfo) -> tuple[int, int]:
     return (info.width if file.half == "whole" else info.width // 2), info.height
 
 
-def _tile_problems(tile: Tile, infos: dict[Path, ImageInfo | DecodeError]) -> list[Problem]:
+def _tile_problems(tile: Tile, infos: dict[Path, ImageInfo | DecodeError], policy: DecodePolicy) -> list[Problem]:
     sides = _sides(tile)
     problems = []
     sizes: dict[str, tuple[int, int]] = {}
-    profiles: dict[str, str | None] = {}
     for side, file in sides.items():
         info = infos[file.path]
         if isinstance(info, DecodeError):
@@ -67,17 +66,30 @@ def _tile_problems(tile: Tile, infos: dict[Path, ImageInfo | DecodeError]) -> li
         if file.half != "whole" and info.width % 2:
             problems.append(Problem(tile.id, "size", f"{file.path}: its width {info.width} px has no two halves"))
         sizes[side] = _size(file, info)
-        profiles[side] = info.icc
     if len(set(sizes.values())) > 1:
         told = ", ".join(f"{side} {width}×{height}" for side, (width, height) in sizes.items())
         hint = ""
         if "real" in sizes and any(sizes["real"] == (2 * width, height) for width, height in sizes.values()):
             hint = " (real is twice as wide: --layout side-by-side?)"
         problems.append(Problem(tile.id, "size", f"tile '{printable(tile.id)}' differs in size: {told} px{hint}"))
-    if len(set(profiles.values())) > 1:
-        told = ", ".join(f"{side} {profile or 'sRGB'}" for side, profile in profiles.items())
-        problems.append(Problem(tile.id, "colour", f"tile '{printable(tile.id)}' differs in ICC profile: {told}"))
+    profiles = _profiles(tile, infos)
+    if policy.icc == "warn" and len(set(profiles.values())) > 1:
+        named = ", ".join(f"{side} {profile or 'sRGB'}" for side, profile in profiles.items())
+        problems.append(
+            Problem(
+                tile.id,
+                "colour",
+                f"tile '{printable(tile.id)}' differs in ICC profile: {named} "
+                "(--decode icc=convert maps all to sRGB, icc=ignore compares the codes as they are)",
+            )
+        )
     return problems
+
+
+def _profiles(tile: Tile, infos: dict[Path, ImageInfo | DecodeError]) -> dict[str, str | None]:
+    """Return the digest of each side's colour profile, None for sRGB."""
+    found = {side: infos[file.path] for side, file in _sides(tile).items()}
+    return {side: info.icc for side, info in found.items() if isinstance(info, ImageInfo)}
 
 
 def _digest(path: Path) -> str:
@@ -119,6 +131,7 @@ def _formats(tiles: Sequence[Tile], infos: dict[Path, ImageInfo | DecodeError]) 
     by_side: dict[str, Counter[str]] = defaultdict(Counter)
     notes: Counter[str] = Counter()
     lossy: Counter[str] = Counter()
+    faulty: dict[str, list[str]] = defaultdict(list)
     for tile in tiles:
         for side, file in _sides(tile).items():
             info = infos[file.path]
@@ -126,6 +139,8 @@ def _formats(tiles: Sequence[Tile], infos: dict[Path, ImageInfo | DecodeError]) 
                 by_side[side][info.format] += 1
                 lossy[side] += info.lossy
                 notes.update(f"{side}: {note}" for note in info.notes)
+                if info.fault:
+                    faulty[side].append(f"{printable(file.path.name)}: {info.fault}")
     warnings = [
         f"{side}: mixed formats ({', '.join(f'{count} {name}' for name, count in sorted(formats.items()))})"
         for side, formats in by_side.items()
@@ -135,6 +150,10 @@ def _formats(tiles: Sequence[Tile], infos: dict[Path, ImageInfo | DecodeError]) 
         f"{side}: {count} of {len(tiles)} tiles are stored lossy, which moves SSIM, PSNR and FID by itself"
         for side, count in lossy.items()
         if count and side != "source"
+    ]
+    warnings += [
+        f"{side}: {len(faults)} of {len(tiles)} tiles are damaged JPEG, read as far as it goes (first: {faults[0]})"
+        for side, faults in faulty.items()
     ]
     return warnings, [f"{note} ({count} ×)" for note, count in sorted(notes.items())]
 
@@ -171,7 +190,7 @@ def audit(
             infos[path] = info
             if progress:
                 progress(number, len(paths))
-    problems = [problem for tile in paired.tiles for problem in _tile_problems(tile, infos)]
+    problems = [problem for tile in paired.tiles for problem in _tile_problems(tile, infos, policy)]
     refused = {problem.tile for problem in problems}
     tiles = tuple(tile for tile in paired.tiles if tile.id not in refused)
     sizes = {}
@@ -180,6 +199,12 @@ def audit(
         if isinstance(info, ImageInfo):
             sizes[tile.id] = _size(tile.real, info)
     formats, notes = _formats(tiles, infos)
+    unlike = [tile for tile in tiles if len(set(_profiles(tile, infos).values())) > 1]
+    if unlike and policy.icc == "ignore":
+        formats.append(
+            f"{len(unlike)} of {len(tiles)} tiles differ in ICC profile between their sides, which is ignored "
+            f"(first: {printable(unlike[0].id)})"
+        )
     same_folder = [
         f"{model}: generated and real are the same file for tile '{printable(tile.id)}'"
         for tile in tiles[:1]
