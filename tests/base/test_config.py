@@ -19,6 +19,7 @@ class Kitchen:
     kind: Literal["gas", "wood"] = "gas"
     limit: PositiveInt | None = 512
     spices: tuple[float, ...] = (0.5, 1.0)
+    cooks: tuple[str, ...] | None = ("Ann", "Bo")
     name: str = "none"
 
 
@@ -35,6 +36,14 @@ class Kitchen:
         ("limit=none", "limit", None),
         ("limit=64", "limit", 64),
         ("spices=[1, 2.5]", "spices", (1.0, 2.5)),
+        ("spices=1,2.5", "spices", (1.0, 2.5)),  # a shell may take brackets for a pattern
+        ("spices = 1 , 2", "spices", (1.0, 2.0)),
+        ("spices=3", "spices", (3.0,)),
+        ("cooks=Cy, Di", "cooks", ("Cy", "Di")),
+        ("cooks=Cy", "cooks", ("Cy",)),
+        ('cooks=["Cy"]', "cooks", ("Cy",)),
+        ("cooks=none", "cooks", None),
+        ("name=a,b", "name", "a,b"),  # no tuple: a text
         ("name=none", "name", "none"),  # a text stays one
         ("name=folder/resnet50.pth", "name", "folder/resnet50.pth"),
         ("name=a=b", "name", "a=b"),
@@ -60,7 +69,11 @@ def test_an_assignment_sets_a_field(text: str, field: str, value: object) -> Non
         ("lid=1", "valid boolean"),
         ("kind=coal", "'gas' or 'wood'"),
         ("limit=0", "greater than 0"),
-        ("spices=3", "valid tuple"),
+        ("spices=hot", "valid number. Separate values by commas, e.g. spices=0.5,1.0."),
+        ("spices=0.5;1", "e.g. spices=0.5,1.0."),
+        ("spices=1,", "e.g. spices=0.5,1.0."),
+        ('spices=[1, "hot"]', "e.g. spices=0.5,1.0."),
+        ("heat=1,2", "valid number"),
         ("pots=none", "valid integer"),  # None only where the field may be that
     ],
 )

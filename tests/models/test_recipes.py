@@ -313,6 +313,26 @@ def test_trust_in_the_pairs_falls_with_the_epochs(pair: Pair) -> None:
     assert not recipe.with_replacement
 
 
+# variant, and the images in the order in which the encoder sees them; released: cpt_model.py:197-199
+PASSES = [("paper", ["generated", "source", "real"]), ("released", ["source", "generated", "real"])]
+
+
+@pytest.mark.parametrize(("variant", "order"), PASSES)
+def test_the_encoder_of_asp_sees_images_in_the_order_of_the_variant(variant: str, order: list[str], pair: Pair) -> None:
+    recipe = small("asp", variant=variant)
+    models = recipe.build(device=CPU, seed=0)
+    generated = recipe.generate(models.generator, pair.source)
+    sides = {"source": pair.source, "generated": generated, "real": pair.real}
+    seen: list[str] = []
+
+    def look(_: object, inputs: tuple[torch.Tensor, ...]) -> None:
+        seen.extend(name for name, images in sides.items() if torch.equal(inputs[0], 2 * images - 1))
+
+    models.generator.register_forward_pre_hook(look)
+    recipe.generator_loss(models, pair, generated, moment())
+    assert seen == order
+
+
 # --- settings ---
 
 
@@ -326,6 +346,11 @@ def test_a_recipe_is_written_and_read_again(name: str, tmp_path: Path) -> None:
     assert (changed.lr, changed.batch_size, changed.crop) == (1e-4, 3, 128)
 
 
+@pytest.mark.parametrize("text", ["layers=0,4,8", "layers=[0, 4, 8]"])
+def test_layers_are_a_list(text: str) -> None:
+    assert change(RECIPES["asp"], parse_assignments([text]), where="--set").layers == (0, 4, 8)  # type: ignore[attr-defined]  # an Asp
+
+
 # settings that contradict each other, and what the error says
 @pytest.mark.parametrize(
     ("name", "values", "words"),
@@ -333,6 +358,8 @@ def test_a_recipe_is_written_and_read_again(name: str, tmp_path: Path) -> None:
         ("asp", {"epochs": 0, "decay_epochs": 0}, "nothing to train"),
         ("pyramid_pix2pix", {"epochs": 0, "decay_epochs": 0}, "nothing to train"),
         ("asp", {"blocks": 2}, "layer 16 lies behind the residual blocks"),
+        ("asp", {"layers": "0;4;8"}, "Separate values by commas, e.g. layers=0,4,8,12,16."),
+        ("asp", {"layers": "0,4,99"}, "layer 99 lies behind the residual blocks"),
         ("asp", {"schedule": "lamda"}, "'sigmoid', 'linear', 'lambda' or 'zero'"),
         ("cssp2p", {"pyramid_wieght": 1.0}, "Did you mean 'pyramid_weight'?"),
         ("pyramid_pix2pix", {"octaves": 5}, "less than or equal to 4"),

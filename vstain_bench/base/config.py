@@ -212,7 +212,8 @@ S = TypeVar("S", bound=Settings)
 def change(settings: S, values: Mapping[str, object], *, where: str) -> S:
     """Return the settings with some fields replaced, each checked against the field's type and limits.
 
-    A list counts as a tuple and a whole number as a fraction; ``"none"`` is None where the field may be that.
+    A list counts as a tuple, as do values separated by commas and a single value; a whole number counts as a fraction;
+    ``"none"`` is None where the field may be that.
 
     Raises:
         UsageError: A key is no field (with the nearest that is), or a value is not of its type.
@@ -228,20 +229,31 @@ def change(settings: S, values: Mapping[str, object], *, where: str) -> S:
                 expected=f"one of {', '.join(names)}",
                 next_step=nearest(key, names),
             )
-        checked[key] = _checked(hints[key], value, f"{where}, key '{key}'")
+        try:
+            checked[key] = _checked(hints[key], value)
+        except ValidationError as fault:
+            message, now = fault.errors()[0]["msg"], getattr(settings, key)
+            listed = ",".join(str(part) for part in now) if isinstance(now, tuple) else ""
+            raise UsageError(
+                where=f"{where}, key '{key}'",
+                found=repr(value),
+                expected=message[0].lower() + message[1:],
+                next_step=f"Separate values by commas, e.g. {key}={listed}." if listed else "",
+            ) from fault
     return dataclasses.replace(settings, **checked)
 
 
-def _checked(hint: Any, value: object, where: str) -> object:
+def _checked(hint: Any, value: object) -> object:
     adapter: TypeAdapter[object] = TypeAdapter(hint)
-    candidate = tuple(value) if isinstance(value, list) else value
     try:
-        return adapter.validate_python(candidate, strict=True)
+        return adapter.validate_python(tuple(value) if isinstance(value, list) else value, strict=True)
     except ValidationError as fault:
         if isinstance(value, str) and value.lower() == "none" and type(None) in getattr(hint, "__args__", ()):
             return None
-        message = fault.errors()[0]["msg"]
-        raise UsageError(where=where, found=repr(value), expected=message[0].lower() + message[1:]) from fault
+        if fault.errors()[0]["type"] != "tuple_type":
+            raise
+    parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else [value]
+    return adapter.validate_python(tuple(_toml(part) if isinstance(part, str) else part for part in parts), strict=True)
 
 
 def read_settings(settings: S, file: Path) -> S:
@@ -257,11 +269,16 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, object]:
         key, equals, text = (part.strip() for part in assignment.partition("="))
         if not key or not equals or not text:
             raise UsageError(where=f"--set '{assignment}'", found="no assignment", expected="key=value, e.g. lr=1e-4")
-        try:
-            values[key] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            values[key] = text
+        values[key] = _toml(text)
     return values
+
+
+def _toml(text: str) -> object:
+    """Return the value that TOML reads in a text, else the text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def settings_to_toml(settings: Settings) -> str:

@@ -1,6 +1,6 @@
 """ASP (Li et al. 2023): contrastive translation, tied to the H&E and, less where they disagree, to the real IHC."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Self
 
@@ -176,24 +176,39 @@ class Asp:
         """Return adversarial, PatchNCE, adaptive supervised PatchNCE and pyramid loss."""
         made, real = 2 * generated - 1, 2 * pair.real - 1
         terms = {"adversarial": self.adversarial_weight * generator_lsgan(models.discriminator(made))}
-        query = models.generator(made, layers=self.layers)
+        features = self._encode(models, {"made": made, "source": 2 * pair.source - 1, "real": real})
         if self.nce_weight:
-            terms["nce"] = self.nce_weight * self._contrast(models, query, 2 * pair.source - 1, moment, adaptive=False)
+            terms["nce"] = self.nce_weight * self._contrast(models, features, "source", moment, adaptive=False)
         if self.asp_weight:
-            terms["asp"] = self.asp_weight * self._contrast(models, query, real, moment, adaptive=True)
+            terms["asp"] = self.asp_weight * self._contrast(models, features, "real", moment, adaptive=True)
         if self.pyramid_weight:
             terms["pyramid"] = self.pyramid_weight * gaussian_pyramid_l1(made, real, weights=self.pyramid_weights)
         return terms
 
+    def _encode(self, models: Models, images: Mapping[str, Images]) -> dict[str, Sequence[Tensor]]:
+        """Return the features of each image that a loss compares.
+
+        Each pass moves the vectors of the spectral norm on by an iteration, so that their order is felt: in the code
+        (``models/cpt_model.py:197-199``) the H&E comes first, and none is left out.
+        """
+        order = ["source", "made", "real"]
+        if self.variant == "paper":
+            order = ["made"] + ["source"] * bool(self.nce_weight) + ["real"] * bool(self.asp_weight)
+        features = {}
+        for side in order:
+            with torch.set_grad_enabled(side == "made" and torch.is_grad_enabled()):  # no loss lets one into the others
+                features[side] = models.generator(images[side], layers=self.layers)
+        return features
+
     def _contrast(
-        self, models: Models, query: Sequence[Tensor], other: Images, moment: Moment, *, adaptive: bool
+        self, models: Models, features: Mapping[str, Sequence[Tensor]], other: str, moment: Moment, *, adaptive: bool
     ) -> Tensor:
         """Return the mean loss of generated features against those of another image, over layers and places."""
         assert models.projector is not None
-        images = len(other)
+        query, images = features["made"], len(features["made"][0])
         places = draw_places(query, self.patches, moment.random)
         with torch.no_grad():  # the loss lets no gradient into this side
-            keys = models.projector(models.generator(other, layers=self.layers), places)
+            keys = models.projector(features[other], places)
         losses = []
         for mine, theirs in zip(models.projector(query, places), keys, strict=True):
             if adaptive:
