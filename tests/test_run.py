@@ -176,7 +176,7 @@ def test_a_folder_in_use_is_refused_at_once(phantom: PhantomSet, tmp_path: Path)
 
 def test_an_unwritable_folder_is_refused_before_scoring(phantom: PhantomSet, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder", "utf-8")
-    with pytest.raises(MachineError, match="cannot be written"):
+    with pytest.raises(MachineError, match="cannot be made"):
         run(config_of(phantom), tmp_path / "file" / "out")
 
 

@@ -186,7 +186,7 @@ def test_a_run_by_slide_states_what_it_took_and_resumes_to_the_same_bytes(phanto
     assert next(each for each in whole.table.protocol.signatures if each.startswith("de2000|")).count("slide") == 0
     assert all(row.status == "ok" for row in whole.table.rows if row.metric == "dab_w1" and row.label is None)
     half = run(_config(phantom, limit=5), tmp_path / "half")  # another listing is another run
-    with pytest.raises(UsageError, match="another configuration"):
+    with pytest.raises(UsageError, match="the folder holds another run"):
         run(_config(phantom), half.folder.path)
     with Journal(whole.folder.journal) as journal:
         journal._connection.execute("DELETE FROM row WHERE tile IN (SELECT id FROM tile ORDER BY id LIMIT 7)")
@@ -225,7 +225,7 @@ def test_a_slide_that_has_changed_is_refused(phantom_copy: PhantomSet, tmp_path:
     run(config, tmp_path / "run")
     changed = phantom_copy.real / f"{phantom_copy.tiles[0].tile}.png"
     encode_png(changed, np.full((64, 64, 3), 0.7, dtype=np.float32))
-    with pytest.raises(UsageError, match="another configuration"):
+    with pytest.raises(UsageError, match="the folder holds another run"):
         run(config, tmp_path / "run")
 
 

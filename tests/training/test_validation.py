@@ -236,7 +236,7 @@ def test_what_a_training_leaves_behind(phantom: PhantomSet, tmp_path: Path) -> N
     assert card["finished"]
     assert card["settings"]["epochs"] == 2
     assert str(tmp_path) not in folder.card.read_text("utf-8")
-    assert len(json.loads(folder.facts.read_text("utf-8"))["sittings"]) == 1
+    assert len(json.loads(folder.run.read_text("utf-8"))["sessions"]) == 1
     assert [now.steps for now in steps] == list(range(1, 9))
     assert steps[-1].of == 8
     assert steps[-1].seconds_left is not None

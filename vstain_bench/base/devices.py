@@ -25,3 +25,8 @@ def choose_device(name: str) -> torch.device:
             next_step="Pass --device cpu.",
         )
     return device
+
+
+def device_name(device: torch.device) -> str:
+    """Return what a device is called by its maker."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import platform
 import sys
+import time
 
 PACKAGES = (
     "torch", "torchvision", "torch-fidelity", "lpips", "timm", "numpy", "scipy", "pandas", "pyarrow", "pillow",
@@ -35,3 +36,14 @@ def machine() -> dict[str, object]:
 def command() -> list[str]:
     """Return the command line."""
     return ["vstain-bench", *sys.argv[1:]]
+
+
+def session(started: float) -> dict[str, object]:
+    """Return the facts of a job that began at ``started`` and is over now: command, times, versions, machine."""
+    return {
+        "command": command(),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+        "seconds": round(time.time() - started, 2),
+        "versions": versions(),
+        "machine": machine(),
+    }

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from vstain_bench.arrays import RowArray
-from vstain_bench.errors import MachineError, UsageError
+from vstain_bench.base.jobs import JobFolder
+from vstain_bench.errors import MachineError
 
 FORMAT = 1
 _TABLES = """
@@ -77,7 +78,7 @@ class Journal:
         self._connection.close()
 
     def claim(self, settings: Mapping[str, object]) -> None:
-        """Record what this run is, or refuse to mix it with another whose rows are here already."""
+        """Record what this job is, or refuse to mix it with another whose rows are here already."""
         wanted = {"format": FORMAT, **settings}
         kept = self.settings()
         if not kept:
@@ -85,13 +86,7 @@ class Journal:
                 "INSERT INTO meta VALUES ('settings', ?)", (json.dumps(wanted, sort_keys=True, ensure_ascii=False),)
             )
             return
-        lines = setting_differences(kept, json.loads(json.dumps(wanted)), "there", "now")
-        if lines:
-            raise UsageError(
-                where=str(self.path.parent),
-                found="the folder holds a run with another configuration:\n" + "\n".join(lines) + "\n",
-                next_step="Choose another --out, or remove the folder to start over.",
-            )
+        JobFolder(self.path.parent).require_same(kept, wanted)
 
     def settings(self) -> dict[str, object]:
         """Return what the run was claimed with; empty before it was."""
@@ -170,7 +165,7 @@ class Journal:
 
 
 class _Transaction:
-    """BEGIN IMMEDIATE ... COMMIT, rolled back on any exception; a full disk is told as such."""
+    """BEGIN IMMEDIATE ... COMMIT, rolled back on any exception; a full disk is named."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
@@ -201,17 +196,3 @@ def _open_to_read(path: Path) -> sqlite3.Connection:
     kept = rest.is_file() and rest.stat().st_size > 0  # left by a killed run; a closed journal has folded it in
     mode = "mode=ro" if kept else "mode=ro&immutable=1"
     return sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None, timeout=5)
-
-
-def setting_differences(first: Mapping[str, object], second: Mapping[str, object], here: str, there: str) -> list[str]:
-    """Return a line for each setting in which two runs differ, named by where each value stands."""
-    return [
-        f"  {key}: {_told(first.get(key))} {here}, {_told(second.get(key))} {there}"
-        for key in sorted(first.keys() | second.keys())
-        if first.get(key) != second.get(key)
-    ]
-
-
-def _told(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 100 else f"{text[:97]}..."

@@ -1,28 +1,17 @@
 """The files of a run beside its table: which tiles were paired, which were left out, and every value of every tile."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 
-from vstain_bench.base.files import publish_text, replacing
+from vstain_bench.base.files import publish_csv, replacing
 from vstain_bench.measure.journal import Journal
 from vstain_bench.measure.observe import Plan
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.tiles.inputs import Inputs
 from vstain_bench.tiles.pairing import Problem
 from vstain_bench.words import ImageFile, Tile
-
-
-def _csv(path: Path, header: Sequence[str], lines: Iterable[Sequence[object]]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(lines)
-    publish_text(path, text.getvalue())
 
 
 def _absolute(file: ImageFile) -> ImageFile:
@@ -38,7 +27,7 @@ def publish_pairs(folder: RunFolder, inputs: Inputs) -> None:
         return [tile.id, tile.group, tile.label, tile.mpp, *files]
 
     header = ["tile", "group", "label", "mpp", "source", "real", *(f"generated:{model}" for model in inputs.models)]
-    _csv(folder.pairs, header, (line(tile) for tile in inputs.audit.tiles))
+    publish_csv(folder.pairs, header, (line(tile) for tile in inputs.audit.tiles))
 
 
 def unreadable(journal: Journal) -> list[Problem]:
@@ -49,7 +38,7 @@ def unreadable(journal: Journal) -> list[Problem]:
 def publish_skipped(folder: RunFolder, problems: Sequence[Problem]) -> None:
     """Write skipped.csv: every tile that was left out, and why."""
     ordered = sorted(problems, key=lambda problem: (problem.tile, problem.kind, problem.message))
-    _csv(folder.skipped, ["tile", "kind", "reason"], ([each.tile, each.kind, each.message] for each in ordered))
+    publish_csv(folder.skipped, ["tile", "kind", "reason"], ([each.tile, each.kind, each.message] for each in ordered))
 
 
 def publish_tiles(folder: RunFolder, journal: Journal, plan: Plan) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from vstain_bench.base.config import RunConfig, make_config
 from vstain_bench.base.files import publish_text
+from vstain_bench.base.jobs import differences
 from vstain_bench.base.listener import SILENT, Listener
 from vstain_bench.base.provenance import command
 from vstain_bench.base.registry import load_plugins
 from vstain_bench.errors import InputError, UsageError
-from vstain_bench.measure.journal import Journal, setting_differences
+from vstain_bench.measure.journal import Journal
 from vstain_bench.measure.observe import Plan, require_unchanged
 from vstain_bench.measure.protocol import resolve_protocol
 from vstain_bench.measure.run import (
@@ -120,9 +121,7 @@ def _require_one_run(parts: Sequence[Part]) -> None:
 
     first = parts[0]
     for other in parts[1:]:
-        lines = setting_differences(
-            comparable(first), comparable(other), f"in {first.folder.path}", f"in {other.folder.path}"
-        )
+        lines = differences(comparable(first), comparable(other), f"in {first.folder.path}", f"in {other.folder.path}")
         if lines:
             raise UsageError(
                 where="merge",

@@ -11,10 +11,10 @@ import torch
 
 from vstain_bench import __version__
 from vstain_bench.base.config import RunConfig
-from vstain_bench.base.devices import BATCH_SIZES, choose_device
+from vstain_bench.base.devices import BATCH_SIZES, choose_device, device_name
 from vstain_bench.base.files import publish_text
 from vstain_bench.base.listener import SILENT, Listener
-from vstain_bench.base.provenance import command, machine, versions
+from vstain_bench.base.provenance import session
 from vstain_bench.base.registry import load_plugins
 from vstain_bench.errors import UsageError
 from vstain_bench.measure.journal import Journal
@@ -325,12 +325,8 @@ def _encoder_files(config: RunConfig) -> dict[str, str]:
 
 def _facts(job: Job, device: torch.device, started: float) -> dict[str, object]:
     return {
-        "command": command(),
-        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
-        "seconds": round(time.time() - started, 2),
-        "versions": versions(),
-        "machine": machine(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        **session(started),
+        "device": device_name(device),
         "threads": torch.get_num_threads(),
         "seed": job.config.seed,
         "weights": dict(job.selection.weights),

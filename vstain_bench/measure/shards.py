@@ -4,12 +4,11 @@ A tile belongs to the shard that a hash of its id names, whatever the other tile
 listing all the same, since the controls' subset and partners are chosen among all tiles.
 """
 
-import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vstain_bench.base.files import publish_text
+from vstain_bench.base.files import publish_text, read_json, to_json
 from vstain_bench.base.randomness import seed_of
 from vstain_bench.errors import InputError, UsageError
 from vstain_bench.measure.journal import Journal
@@ -70,7 +69,7 @@ def write_part(folder: RunFolder, shard: Shard, tiles: int, selection: Selection
         "gaps": {name: {"status": gap.status, "reason": gap.reason} for name, gap in selection.gaps.items()},
         "weights": dict(sorted(selection.weights.items())),
     }
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    text = to_json(content)
     publish_text(folder.shard, text)
     return text
 
@@ -94,7 +93,7 @@ def read_part(path: Path) -> Part:
             next_step=next_step,
         )  # fmt: skip
     try:
-        content = json.loads(folder.shard.read_text(encoding="utf-8"))
+        content = read_json(folder.shard, "the record of a shard")
         shard = Shard.parse(content["shard"])
         gaps = {
             name: Gap(gap["status"], gap["reason"], InputError(where=f"metric '{name}'", found=gap["reason"]))

@@ -1,12 +1,10 @@
 """The run folder: one place for everything a run leaves behind; each file is absent or complete."""
 
-import json
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vstain_bench.base.claim import claimed
-from vstain_bench.base.files import publish_text
+from vstain_bench.base.files import read_json
+from vstain_bench.base.jobs import JobFolder
 from vstain_bench.errors import UsageError
 from vstain_bench.results.table import Table, read_table
 
@@ -14,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class RunFolder:
+class RunFolder(JobFolder):
     """Names and access of the files of one run.
 
     ``run.json`` (who, when, where: the only volatile file), ``config.toml`` (resolved; runs again), ``results.json``
@@ -24,10 +22,9 @@ class RunFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        super().__init__(path)
         self.results = path / "results.json"
         self.config = path / "config.toml"
-        self.run = path / "run.json"
         self.tiles = path / "tiles.parquet"
         self.pairs = path / "pairs.csv"
         self.skipped = path / "skipped.csv"
@@ -35,10 +32,6 @@ class RunFolder:
         self.report = path / "report.html"
         self.journal = path / "journal.sqlite"
         self.shard = path / "shard.json"
-
-    def claimed(self) -> AbstractContextManager[None]:
-        """Create the folder, prove that it can be written, and hold it alone; told at once when another run does."""
-        return claimed(self.path, "run")
 
     def require(self) -> None:
         """Refuse a folder that holds no finished run."""
@@ -65,10 +58,7 @@ class RunFolder:
 
     def read_facts(self) -> dict[str, object]:
         """Return the volatile facts of run.json, or an empty dict."""
-        if not self.run.is_file():
-            return {}
-        facts: dict[str, object] = json.loads(self.run.read_text(encoding="utf-8"))
-        return facts
+        return read_json(self.run, "run.json as 'vstain-bench run' writes it") if self.run.is_file() else {}
 
     def read_tiles(self) -> "pd.DataFrame":
         """Return one row per model, tile and metric, with group, label, signature, condition and value."""
@@ -76,7 +66,3 @@ class RunFolder:
 
         self.require()
         return pd.read_parquet(self.tiles)
-
-    def write_facts(self, facts: dict[str, object]) -> None:
-        """Write run.json."""
-        publish_text(self.run, json.dumps(facts, indent=1, ensure_ascii=False, sort_keys=True) + "\n")

@@ -1,38 +1,32 @@
 """What a sweep leaves behind: findings, answers, sample pictures, and the page."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vstain_bench.base.jobs import JobFolder
 from vstain_bench.errors import UsageError
 from vstain_bench.judge.stress.findings import Findings, read_findings
-from vstain_bench.results.folder import RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class StressFolder:
+class StressFolder(JobFolder):
     """Names and access of the files of one sweep.
 
     ``stress.json`` (the findings), ``answers.parquet`` (one row per metric, condition and tile), ``samples/`` (PNG:
     what each perturbation does to one tile), ``report.html``, ``journal.sqlite``.
     """
 
+    job = "sweep"
+
     def __init__(self, path: Path) -> None:
-        self.path = path
+        super().__init__(path)
         self.findings = path / "stress.json"
         self.answers = path / "answers.parquet"
         self.samples = path / "samples"
         self.report = path / "report.html"
         self.journal = path / "journal.sqlite"
-
-    @contextmanager
-    def claimed(self) -> Iterator[None]:
-        """Hold the folder alone, as a run does."""
-        with RunFolder(self.path).claimed():
-            yield
 
     def read(self) -> Findings:
         """Return the findings.

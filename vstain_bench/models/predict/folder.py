@@ -5,24 +5,24 @@ image with the SHA-256 of its H&E and its own; an image counts as done only whil
 """
 
 import csv
-import io
-import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
-from vstain_bench.base.files import publish_text
+from vstain_bench.base.files import csv_text, publish_csv, publish_json, read_json
+from vstain_bench.base.jobs import JobFolder
+from vstain_bench.base.listener import Advance
 from vstain_bench.errors import DecodeError, MachineError, UsageError
-from vstain_bench.measure.journal import setting_differences
 from vstain_bench.networks.weights import digest
 from vstain_bench.tiles.pairing import Problem
 from vstain_bench.tiles.scan import IMAGE_EXTENSIONS
 from vstain_bench.tiles.sources import SourceTile
 
 _HALF = re.compile(r"\..+\.(?:png|jpg|csv|json)\.[a-z0-9_]{8}\.(?:png|jpg|csv|json)")
-"""What ``publish.replacing`` calls a file until it is whole."""
+"""What ``files.replacing`` calls a file until it is whole."""
 HEADER = ("tile", "file", "source_sha256", "sha256")
 
 
@@ -36,11 +36,13 @@ class Done:
     sha256: str
 
 
-class PredictionFolder:
+class PredictionFolder(JobFolder):
     """Names and access of the files of one prediction."""
 
+    job = "prediction"
+
     def __init__(self, path: Path, suffix: str) -> None:
-        self.path = path
+        super().__init__(path)
         self.suffix = suffix
         self.facts = path / "predict.json"
         self.done = path / "predicted.csv"
@@ -89,32 +91,15 @@ class PredictionFolder:
             UsageError: Its images were made with others.
         """
         if self.facts.is_file():
-            before = self.read_facts().get("settings")
-            there = _flat(before) if isinstance(before, dict) else {}
-            lines = setting_differences(there, _flat(json.loads(json.dumps(settings))), "there", "now")
-            if lines and self.recorded():
-                raise UsageError(
-                    where=f"--out {self.path}",
-                    found="its images were made otherwise:\n" + "\n".join(lines) + "\n",
-                    next_step="Choose another --out, or delete the folder to make them anew.",
-                )
-        self.write_facts({**facts, "settings": settings, "finished": False})
+            kept = self.read_facts().get("settings")
+            if self.recorded():
+                self.require_same(kept if isinstance(kept, dict) else {}, settings)
+        publish_json(self.facts, {**facts, "settings": settings, "finished": False})
 
-    def read_facts(self) -> dict[str, object]:
+    def read_facts(self) -> dict[str, Any]:
         """Return what predict.json says."""
-        try:
-            content = json.loads(self.facts.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as fault:
-            raise MachineError(
-                where=str(self.facts),
-                found=f"it cannot be read ({fault})",
-                next_step="Delete the folder, or repair it.",
-            ) from fault
-        return content if isinstance(content, dict) else {}
-
-    def write_facts(self, facts: Mapping[str, object]) -> None:
-        """Write predict.json."""
-        publish_text(self.facts, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+        step = "Delete the folder, or repair it."
+        return read_json(self.facts, "predict.json of a prediction", next_step=step, fault=MachineError)
 
     def recorded(self) -> list[Done]:
         """Return the images that predicted.csv names; a line that was torn by a kill is left out."""
@@ -124,9 +109,7 @@ class PredictionFolder:
             lines = list(csv.reader(stream))[1:]
         return [Done(*line) for line in lines if len(line) == len(HEADER) and len(line[-1]) == 64]
 
-    def verified(
-        self, tiles: Sequence[SourceTile], workers: int, progress: Callable[[int, int], None] | None = None
-    ) -> list[Done]:
+    def verified(self, tiles: Sequence[SourceTile], workers: int, progress: Advance | None = None) -> list[Done]:
         """Return the recorded images of these tiles that are still what was written, of the same H&E.
 
         Raises:
@@ -166,13 +149,13 @@ class PredictionFolder:
     def write_done(self, found: Iterable[Done]) -> None:
         """Write predicted.csv whole, in the order of the tiles."""
         lines = [astuple(done) for done in sorted(found, key=lambda done: done.tile)]
-        publish_text(self.done, _csv([HEADER, *lines]))
+        publish_csv(self.done, HEADER, lines)
 
     def append_done(self, found: Done) -> None:
         """Add one line to predicted.csv; the image is on the disk already."""
         try:
             with self.done.open("a", newline="", encoding="utf-8") as stream:
-                stream.write(_csv([astuple(found)]))
+                stream.write(csv_text([astuple(found)]))
         except OSError as fault:
             raise MachineError(
                 where=str(self.done),
@@ -186,23 +169,9 @@ class PredictionFolder:
             self.skipped.unlink(missing_ok=True)
             return
         lines = sorted((each.tile, each.kind, each.message) for each in problems)
-        publish_text(self.skipped, _csv([("tile", "kind", "reason"), *lines]))
+        publish_csv(self.skipped, ("tile", "kind", "reason"), lines)
 
 
 def as_problem(tile: str, fault: DecodeError) -> Problem:
     """Return the problem of a tile that could not be decoded."""
     return Problem(tile, "decode", str(fault))
-
-
-def _csv(lines: Iterable[Sequence[object]]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(lines)
-    return text.getvalue()
-
-
-def _flat(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    """Return nested values under dotted keys."""
-    flat: dict[str, object] = {}
-    for key, value in values.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat

@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 
 from vstain_bench import __version__
-from vstain_bench.base.claim import claimed
 from vstain_bench.base.config import parse_assignments
-from vstain_bench.base.devices import BATCH_SIZES, choose_device
+from vstain_bench.base.devices import BATCH_SIZES, choose_device, device_name
+from vstain_bench.base.files import publish_json
 from vstain_bench.base.listener import SILENT, Listener
-from vstain_bench.base.provenance import command, machine, versions
+from vstain_bench.base.provenance import session
 from vstain_bench.base.registry import load_plugins, nearest
 from vstain_bench.errors import UsageError
 from vstain_bench.images.reader import DecodePolicy
@@ -114,7 +114,7 @@ def predict(config: PredictConfig, out: Path, listener: Listener = SILENT) -> Ou
     load_plugins(config.plugin)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    with claimed(out, "prediction"):
+    with PredictionFolder(out, ".jpg" if config.jpeg_quality else ".png").claimed():
         job = _settle(config, out, listener)
         _say(job, listener)
         job.folder.claim(job.settings(), job.facts())
@@ -296,8 +296,7 @@ def _finish(job: Job, done: list[Done], failed: list[Problem], made: int, starte
     job.folder.write_done(done)
     problems = [*job.sources.problems, *failed]
     job.folder.write_skipped(problems)
-    seconds = round(time.time() - started, 2)
-    device = job.staining.device
+    now = session(started)
     facts = {
         **job.facts(),
         "settings": job.settings(),
@@ -305,15 +304,13 @@ def _finish(job: Job, done: list[Done], failed: list[Problem], made: int, starte
         "images": len(done),
         "skipped": len({problem.tile for problem in problems}),
         "session": {
-            "command": command(),
-            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
-            "seconds": seconds,
+            **now,
             "made": made,
             "batch_size": job.staining.batch_size,
-            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-            "versions": versions(),
-            "machine": machine(),
+            "device": device_name(job.staining.device),
         },
     }
-    job.folder.write_facts(facts)
-    return Outcome(job.folder.path, len(done), made, len({problem.tile for problem in problems}), seconds, facts)
+    publish_json(job.folder.facts, facts)
+    return Outcome(
+        job.folder.path, len(done), made, len({problem.tile for problem in problems}), time.time() - started, facts
+    )

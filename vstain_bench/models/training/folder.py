@@ -1,20 +1,18 @@
 """The folder of a training: its files, each absent or complete, and who may write them."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from vstain_bench.base.files import publish_text
+from vstain_bench.base.files import publish_json, read_json
+from vstain_bench.base.jobs import JobFolder
 from vstain_bench.errors import MachineError, UsageError
-from vstain_bench.measure.journal import setting_differences
-from vstain_bench.results.folder import RunFolder
 
 FORMAT = 1
 
 
-class TrainingFolder:
+class TrainingFolder(JobFolder):
     """Names and access of the files of one training.
 
     ``card.json`` (what it is and what came of it), ``best.safetensors`` (the generator of the chosen epoch),
@@ -23,15 +21,16 @@ class TrainingFolder:
     machine).
     """
 
+    job = "training"
+
     def __init__(self, path: Path) -> None:
-        self.path = path
+        super().__init__(path)
         self.card = path / "card.json"
         self.best = path / "best.safetensors"
         self.last = path / "last.safetensors"
         self.recipe = path / "recipe.toml"
         self.state = path / "state.pt"
         self.log = path / "metrics.jsonl"
-        self.facts = path / "run.json"
         self.tensorboard = path / "tensorboard"
         self.samples = path / "samples"
 
@@ -50,7 +49,7 @@ class TrainingFolder:
                 expected="a folder of its own for a training",
                 next_step="Choose another --out.",
             )
-        with RunFolder(self.path).claimed():
+        with super().claimed():
             for file in (self.best, self.last, self.state):
                 for half in self.path.glob(f".{file.name}.*"):
                     half.unlink(missing_ok=True)
@@ -64,45 +63,17 @@ class TrainingFolder:
         """
         if not self.card.is_file():
             return {}
-        try:
-            card = json.loads(self.card.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as fault:
-            raise MachineError(where=str(self.card), found=f"it cannot be read: {fault}", expected="JSON") from fault
-        if not isinstance(card, dict) or card.get("format") != FORMAT:
-            raise MachineError(
-                where=str(self.card),
-                found="it is not the card of a training, or of another version",
-                next_step="Choose another --out.",
-            )
-        return card
+        return read_json(
+            self.card, "the card of a training", version=("format", FORMAT), next_step="Choose another --out.",
+            fault=MachineError,
+        )  # fmt: skip
 
-    def require_same(self, identity: Mapping[str, object]) -> None:
-        """Refuse a folder that holds another training.
-
-        Raises:
-            UsageError: What it holds differs in something that can change a weight.
-        """
+    def require_identity(self, identity: Mapping[str, object]) -> None:
+        """Refuse a folder that holds another training: one that differs in something that can change a weight."""
         card = self.read_card()
-        if not card:
-            return
-        wanted = json.loads(json.dumps(identity))
-        kept = {key: card.get(key) for key in wanted}
-        lines = setting_differences(_flat(kept), _flat(wanted), "there", "now")
-        if lines:
-            raise UsageError(
-                where=f"--out {self.path}",
-                found="the folder holds another training:\n" + "\n".join(lines) + "\n",
-                next_step="Choose another --out, or remove the folder to start over.",
-            )
+        if card:
+            self.require_same({key: card.get(key) for key in identity}, identity)
 
     def write_card(self, content: Mapping[str, object]) -> None:
         """Write card.json."""
-        publish_text(self.card, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
-    """Return nested values under dotted keys."""
-    flat: dict[str, object] = {}
-    for key, value in values.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
+        publish_json(self.card, content)

@@ -1,6 +1,5 @@
 """The job: from the options to a folder with a trained generator and its card; the same call continues it."""
 
-import json
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,8 +7,9 @@ from pathlib import Path
 import torch
 
 from vstain_bench.base.config import settings_to_toml
-from vstain_bench.base.files import publish_text
-from vstain_bench.base.provenance import command, machine, versions
+from vstain_bench.base.devices import device_name
+from vstain_bench.base.files import publish_text, read_json
+from vstain_bench.base.provenance import session
 from vstain_bench.base.registry import load_plugins
 from vstain_bench.errors import UsageError
 from vstain_bench.models.contract import Models, Recipe
@@ -123,7 +123,7 @@ def train(config: TrainConfig, out: Path | None = None, listener: TrainingListen
 
 def _begin(folder: TrainingFolder, identity: dict[str, object], settled: Settled, listener: TrainingListener) -> None:
     """Say what will be trained, and make the folder that of this training."""
-    folder.require_same(identity)
+    folder.require_identity(identity)
     sets, recipe = settled.sets, settled.recipe
     listener.say(f"{recipe.summary}; {recipe.total_epochs} epochs")
     listener.say(f"Weights: {identity['origin']}")
@@ -215,17 +215,7 @@ def _resume(task: Task) -> Position:
 
 
 def _write_facts(folder: TrainingFolder, engine: Engine, began: float) -> None:
-    """Add this sitting to run.json: the only file with times and the machine."""
-    kept = json.loads(folder.facts.read_text(encoding="utf-8")) if folder.facts.is_file() else {"sittings": []}
-    kept["sittings"].append(
-        {
-            "command": command(),
-            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
-            "seconds": round(time.time() - began, 2),
-            "device": str(engine.device),
-            "processes": engine.processes,
-            "machine": machine(),
-            "versions": versions(),
-        }
-    )
-    publish_text(folder.facts, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+    """Add this session to run.json: the only file with times and the machine."""
+    kept = read_json(folder.run, "run.json of a training") if folder.run.is_file() else {}
+    now = {**session(began), "device": device_name(engine.device), "processes": engine.processes}
+    folder.write_facts({"sessions": [*kept.get("sessions", ()), now]})

@@ -20,7 +20,7 @@ class Records:
         log.touch()
         os.truncate(log, min(logged, log.stat().st_size))
         self._log = log.open("a", encoding="utf-8")
-        # TensorBoard leaves out what was written for this step and later ones by an earlier sitting.
+        # TensorBoard leaves out what was written for this step and later ones by an earlier session.
         self._writer = SummaryWriter(str(tensorboard), purge_step=steps + 1 if steps else None)
 
     def __enter__(self) -> "Records":
