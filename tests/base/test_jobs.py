@@ -44,7 +44,7 @@ def test_every_difference_is_named_however_deep(tmp_path: Path) -> None:
     ],
 )
 def test_json_of_another_kind_or_version_is_refused(text: str, words: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="card.json") as refused:
+    with pytest.raises(UsageError, match=r"card\.json") as refused:
         parse_json(text, "card.json", "a card", version=("schema_version", "1.0"), next_step="Make it anew.")
     assert words in str(refused.value)
     assert str(refused.value).endswith("Make it anew.")
