@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -15,6 +16,7 @@ from safetensors.torch import save_file
 
 from tests.gate.cases import accepted
 from vstain_bench.cli.main import call
+from vstain_bench.measure.controls import CONTROLS
 from vstain_bench.metrics import METRICS
 from vstain_bench.models.contract import ADAPTERS, RECIPES
 from vstain_bench.networks.encoders import ENCODERS
@@ -22,6 +24,7 @@ from vstain_bench.phantom import PhantomSet
 from vstain_bench.present.gate.outputs import OUTPUTS
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.stain.nuclei import NUCLEI_DETECTORS
+from vstain_bench.tiles.layouts import LAYOUTS
 
 PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
 
@@ -29,7 +32,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
 def blocks() -> dict[str, str]:
     """The page's code by what it shows."""
     found = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), flags=re.DOTALL)
-    shown = ("metric", "detector", "encoder", "recipe", "adapter", "gate format")
+    shown = ("metric", "detector", "encoder", "layout", "control", "recipe", "adapter", "gate format")
     assert len(found) == len(shown), f"premise: the page shows {', '.join(shown)}"
     return dict(zip(shown, found, strict=True))
 
@@ -99,6 +102,50 @@ def test_a_plugin_that_fails_is_named(
 def test_a_missing_plugin_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["list", "metrics", "--plugin", "/no/such/file.py"]) == 2
     assert "no such Python file" in capsys.readouterr().err
+
+
+def test_a_layout_in_a_file_of_its_own(phantom: PhantomSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, root = tmp_path / f"cohort_{tmp_path.name}.py", tmp_path / "data"
+    file.write_text(blocks()["layout"], "utf-8")
+    tiles = sorted(phantom.real.glob("*.png"))[:4]
+    for number, tile in enumerate(tiles):
+        name = f"P{number // 2}_{number}.png"
+        for side, folder in (("HE", phantom.source), ("IHC", phantom.real), ("out", phantom.models["faithful"])):
+            place = root / side / ("test" if side != "out" else "")
+            place.mkdir(parents=True, exist_ok=True)
+            shutil.copy(folder / tile.name, place / name)
+    arguments = ["run", "-q", str(root / "out"), "--dataset", "cohort", "--root", str(root), "--plugin", str(file)]
+    try:
+        assert call([*arguments, "--metrics", "ssim,css", "--controls", "0", "--out", str(tmp_path / "run")]) == 0
+        capsys.readouterr()
+        assert call(["list", "datasets"]) == 0
+        assert "our cohort" in capsys.readouterr().out
+    finally:
+        LAYOUTS.remove("cohort")
+    inputs = RunFolder(tmp_path / "run").read_table().inputs
+    assert (inputs.tiles, inputs.groups, inputs.mpp, inputs.has_source) == (4, 2, (0.5,), True)
+
+
+def test_a_control_in_a_file_of_its_own(
+    phantom: PhantomSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its row by hand; a run of other controls is not continued."""
+    file, out = tmp_path / f"grey_real_{tmp_path.name}.py", tmp_path / "run"
+    file.write_text(blocks()["control"], "utf-8")
+    arguments = ["run", "-q", str(phantom.models["faithful"]), "--real", str(phantom.real), "--metrics", "mae"]
+    arguments += ["--controls", "12", "--out", str(out)]
+    try:
+        assert call([*arguments, "--plugin", str(file)]) == 0
+    finally:
+        CONTROLS.remove("grey-real")
+    row = RunFolder(out).read_table().find("control:grey-real", "mae")
+    assert row is not None
+    real = [np.asarray(Image.open(path), float) / 255 for path in sorted(phantom.real.glob("*.png"))]
+    expected = np.mean([np.abs(tile - tile.mean(axis=2, keepdims=True)).mean() for tile in real])
+    assert row.value == pytest.approx(expected, abs=1e-6)
+    capsys.readouterr()
+    assert call(arguments) == 2
+    assert "control:grey-real" in capsys.readouterr().err
 
 
 STARDIST = """

@@ -307,6 +307,7 @@ def _settings(job: Job, device: torch.device) -> dict[str, object]:
         "decode": str(job.inputs.policy),
         "on_error": config.on_error,
         "controls": config.controls,
+        "control_names": [output.name for output in job.plan.extra],
         "seed": config.seed,
         "device": device.type,
         "threads": torch.get_num_threads(),

@@ -10,7 +10,6 @@ from vstain_bench.errors import UsageError
 from vstain_bench.images.reader import DecodePolicy
 from vstain_bench.tiles.audit import Audit, audit
 from vstain_bench.tiles.layouts import LAYOUTS, Layout, Request
-from vstain_bench.tiles.layouts.pix2pix import holds_pix2pix_results
 from vstain_bench.tiles.pairing import pair, refuse
 from vstain_bench.tiles.tags import TagRule
 
@@ -44,10 +43,9 @@ def choose_layout(config: TilesConfig) -> Layout:
         return LAYOUTS[config.dataset]
     if config.layout is not None:
         return LAYOUTS[config.layout]
-    folders = list(models_of(config).values())
-    if config.real is None and folders and all(holds_pix2pix_results(folder) for folder in folders):
-        return LAYOUTS["pix2pix"]
-    return LAYOUTS["parallel"]
+    folders = list(models_of(config).values()) if config.real is None else []
+    recognised = (LAYOUTS[name] for name in LAYOUTS if folders and all(map(LAYOUTS[name].recognises, folders)))
+    return next(recognised, LAYOUTS["parallel"])
 
 
 def read_inputs(

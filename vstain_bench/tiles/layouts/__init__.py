@@ -3,9 +3,29 @@
 import importlib
 import pkgutil
 
-from vstain_bench.tiles.layouts.definition import LAYOUTS, Gathered, Layout, Name, Request
+from vstain_bench.tiles.layouts.definition import (
+    LAYOUTS,
+    Gathered,
+    Layout,
+    Name,
+    Request,
+    files_of,
+    gather_dataset,
+    generated_files,
+    require_root,
+)
 
 for _module in sorted(module.name for module in pkgutil.iter_modules(__path__)):
     importlib.import_module(f"{__name__}.{_module}")
 
-__all__ = ["LAYOUTS", "Gathered", "Layout", "Name", "Request"]
+__all__ = [
+    "LAYOUTS",
+    "Gathered",
+    "Layout",
+    "Name",
+    "Request",
+    "files_of",
+    "gather_dataset",
+    "generated_files",
+    "require_root",
+]

@@ -67,6 +67,7 @@ class Layout:
         kind: ``folders`` is chosen with --layout, ``dataset`` with --dataset and --root, ``manifest`` with --manifest.
         gather: From what the user pointed at to files.
         read_name: What a key says, or None when the key is not of this layout.
+        recognises: Whether a folder of generated tiles is of this layout, so that it needs no option.
         mpp: Micrometres per pixel of the data set, where published.
     """
 
@@ -75,6 +76,7 @@ class Layout:
     kind: Literal["folders", "dataset", "manifest"]
     gather: Callable[[Request], Gathered]
     read_name: Callable[[str], Name | None] = lambda key: None
+    recognises: Callable[[Path], bool] = lambda folder: False
     mpp: float | None = None
 
 

@@ -17,7 +17,7 @@ from vstain_bench.words import ImageFile
 _SIDE = re.compile(r"^(?P<key>.+)_(?P<side>fake_B|real_A|real_B)$")
 
 
-def holds_pix2pix_results(folder: Path) -> bool:
+def holds_results(folder: Path) -> bool:
     """Say whether a folder looks like pix2pix output: at least one ``_fake_B`` beside its ``_real_B``."""
     names = {path.stem for path in folder.iterdir()} if folder.is_dir() else set()
     return any(name.endswith("_fake_B") and f"{name[:-7]}_real_B" in names for name in names)
@@ -91,5 +91,6 @@ LAYOUTS.register("pix2pix")(
         summary="one folder with NAME_real_A, NAME_fake_B and NAME_real_B",
         kind="folders",
         gather=gather,
+        recognises=holds_results,
     )
 )
