@@ -87,7 +87,7 @@ def test_a_model_at_or_below_a_control_is_marked(finished: RunFolder) -> None:
 
 def test_tiles_hold_one_row_per_tile_and_metric(finished: RunFolder, phantom: PhantomSet) -> None:
     tiles = finished.read_tiles()
-    assert list(tiles.columns) == ["model", "tile", "group", "label", "metric", "signature", "condition", "value"]
+    assert list(tiles.columns) == ["model", "tile", "group", "label", "metric", "signature", "value"]
     ssim = tiles[(tiles.metric == "ssim") & (tiles.model == "faithful")]
     assert sorted(ssim.tile) == sorted(spec.tile for spec in phantom.tiles)
     row = finished.read_table().find("faithful", "ssim")

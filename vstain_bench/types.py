@@ -13,12 +13,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vstain_bench.arrays import Pixels, RowArray, Values
-from vstain_bench.words import Direction, ImageFile, Side, Slide, Tile
+from vstain_bench.words import Direction, Family, ImageFile, Side, Slide, Tile
 
 __all__ = [
     "Batch",
     "Direction",
     "Encoder",
+    "Family",
     "ImageFile",
     "Images",
     "Metric",
@@ -145,6 +146,7 @@ class Metric:
         score: From rows, shape (n, k), to the number; raises ``Undefined`` with a reason where there is none.
         values: From rows to one value per tile, or None for a metric of whole sets such as FID.
         better: Which direction is better.
+        family: What it looks at.
         unit: Unit of the number; empty for a pure number.
         value_range: Smallest and largest possible number.
         perfect: The number for identical sides, or None where it is not finite.
@@ -161,6 +163,7 @@ class Metric:
         describe: From rows to what each side is like, by side and by the name of the quantity: numbers that stand
             beside the table, such as the shares of weak, moderate and strong stain behind an error of the H-score.
         observation: Metrics with the same observation share their rows; defaults to the signature.
+        definition: The name under which it is registered, where that is another: ``fd`` for ``fd_uni``.
         citation: The paper, or file and commit where code was the definition.
     """
 
@@ -171,6 +174,7 @@ class Metric:
     score: Callable[[RowArray], float]
     values: Callable[[RowArray], Values] | None
     better: Direction
+    family: Family
     value_range: tuple[float, float]
     perfect: float | None
     citation: str
@@ -186,6 +190,7 @@ class Metric:
     standard_error: Callable[[RowArray], float] | None = None
     describe: Callable[[RowArray], Mapping[Side, Mapping[str, float]]] | None = None
     observation: str = ""
+    definition: str = ""
 
     @property
     def signature(self) -> str:

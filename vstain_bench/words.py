@@ -7,6 +7,12 @@ from typing import Literal
 
 Side = Literal["source", "real", "generated"]
 Direction = Literal["higher", "lower", "target"]
+Family = Literal[
+    "amount", "colour", "composite", "distribution", "nuclei", "perception", "pixel", "place", "registration",
+    "structure",
+]  # fmt: skip
+"""What a metric looks at: how much stain, colour as seen, several of these at once, sets of features, nuclei, features
+of a network tile by tile, single pixels, where stain lies, how tiles lie against each other, texture."""
 
 
 @dataclass(frozen=True)

@@ -217,7 +217,8 @@ def test_a_signal_stops_with_its_code_and_the_same_command_continues(
         "@METRICS.register('slow')\ndef slow():\n"
         "    def observe(batch):\n        time.sleep(0.4)\n"
         "        return (batch.side('generated') - batch.side('real')).double().abs().mean((1, 2, 3))[:, None]\n"
-        "    return mean_metric(name='slow', summary='slow', observe=observe, better='lower', citation='none')\n",
+        "    return mean_metric(name='slow', summary='slow', observe=observe, better='lower', family='pixel',\n"
+        "                       citation='none')\n",
         "utf-8",
     )
     out = tmp_path / "run"

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from vstain_bench.measure.journal import Entry, Journal
-from vstain_bench.metrics import build
+from vstain_bench.metrics import build, record_of
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import Controls, Inputs, Protocol, Row, Table
 from vstain_bench.types import Metric
@@ -59,10 +59,7 @@ def _definition(study: Study, name: str) -> Metric:
 
 
 def _row(study: Study, model: str, metric: Metric, kept: np.ndarray, label: str | None) -> Row:
-    shared = {
-        "model": model, "metric": metric.name, "signature": metric.signature, "label": label,
-        "better": metric.better, "unit": metric.unit,
-    }  # fmt: skip
+    shared = {"model": model, "metric": metric.name, "label": label}
     if metric.name in study.gaps:
         return Row.model_validate({**shared, "tiles": 0, "status": "unavailable", "reason": study.gaps[metric.name]})
     if metric.name in study.values.get(model, {}):
@@ -85,13 +82,14 @@ def write_study(path: Path, study: Study) -> RunFolder:
     masks: list[tuple[str | None, np.ndarray]] = [(None, np.full(len(labels), True))]
     masks += [(label, np.array([each == label for each in labels])) for label in sorted(set(labels) - {""})]
     table = Table(
-        protocol=Protocol(name="custom", signatures=tuple(metric.signature for metric in metrics)),
+        protocol=Protocol(name="custom"),
         inputs=Inputs(
             tiles=len(study.tiles), groups=len(set(study.groups)) if study.grouped else None,
             labels={str(label): int(mask.sum()) for label, mask in masks if label}, mpp=(), sizes=("64×64",),
             has_source=False, skipped=0, partial=study.partial, digest=study.digest,
         ),
         controls=Controls(tiles=0, seed=0), models=tuple(study.models), warnings=(),
+        metrics=tuple(record_of(metric) for metric in metrics),
         rows=tuple(
             _row(study, model, metric, mask, label)
             for label, mask in masks for model in study.models for metric in metrics
@@ -118,11 +116,11 @@ def write_study(path: Path, study: Study) -> RunFolder:
 def _write_tiles(folder: RunFolder, study: Study, metrics: Sequence[Metric]) -> None:
     signatures = {metric.name: metric.signature for metric in metrics}
     lines = [
-        (model, tile, metric, signatures[metric], "clean", float(value))
+        (model, tile, metric, signatures[metric], float(value))
         for model, by_metric in study.values.items()
         for metric, values in by_metric.items()
         for tile, value in zip(study.tiles, values, strict=True)
         if not math.isnan(float(value)) or metric not in study.gaps
     ]
-    columns = ["model", "tile", "metric", "signature", "condition", "value"]
+    columns = ["model", "tile", "metric", "signature", "value"]
     pd.DataFrame(lines, columns=columns).to_parquet(folder.tiles, index=False)

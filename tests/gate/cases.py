@@ -7,6 +7,7 @@ control. Whatever a case does not name must be found equal.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from tests.records import record
 from vstain_bench.results.table import Controls, Inputs, Protocol, Row, Table
 
 SIGNATURES = {
@@ -36,8 +37,7 @@ Change = Callable[[Table], Table]
 def row(model: str, metric: str, label: str | None = None, value: float | None = 0.5, **given: object) -> Row:
     """Return a row over 12 tiles with an interval of 10 % on either side."""
     shared = {
-        "model": model, "metric": metric, "signature": SIGNATURES[metric], "label": label, "tiles": 4 if label else 12,
-        "groups": 3, "better": BETTER.get(metric, "higher"), "unit": UNITS.get(metric, ""),
+        "model": model, "metric": metric, "label": label, "tiles": 4 if label else 12, "groups": 3,
     }  # fmt: skip
     if value is None:
         shared |= {"status": "undefined", "reason": "real tiles in another order are the same set"}
@@ -50,7 +50,7 @@ def row(model: str, metric: str, label: str | None = None, value: float | None =
 def accepted() -> Table:
     """Return the accepted table."""
     return Table(
-        protocol=Protocol(name="case", signatures=tuple(SIGNATURES.values())),
+        protocol=Protocol(name="case"),
         inputs=Inputs(
             tiles=12, groups=3, labels={"0": 8, "3+": 4}, mpp=(0.5,), sizes=("64×64",), has_source=True, skipped=0,
             partial=False, digest="ab" * 32,
@@ -58,6 +58,13 @@ def accepted() -> Table:
         controls=Controls(tiles=6, seed=0),
         models=(MINE, OTHER),
         warnings=("3 groups: intervals over fewer than 10 patients are unreliable.",),
+        metrics=tuple(
+            record(
+                signature, better=BETTER.get(name, "higher"), unit=UNITS.get(name, ""),
+                perfect=0.0 if BETTER.get(name) == "target" else None,
+            )
+            for name, signature in SIGNATURES.items()
+        ),
         rows=tuple(row(*key, value=value) for key, value in VALUES.items()),
     )  # fmt: skip
 
@@ -74,6 +81,18 @@ def put(model: str, metric: str, label: str | None = None, **changes: object) ->
             for at, each in zip(found, table.rows, strict=True)
         ]
         return table.model_copy(update={"rows": tuple(rows)})
+
+    return change
+
+
+def define(metric: str, signature: str = "", **changes: object) -> Change:
+    """Return a change of what a metric is."""
+
+    def change(table: Table) -> Table:
+        own = table.metric(metric)
+        made = record(signature or own.signature, better=own.better, unit=own.unit, perfect=own.perfect)
+        made = made.model_copy(update=changes)
+        return table.model_copy(update={"metrics": tuple(made if each is own else each for each in table.metrics)})
 
     return change
 
@@ -221,12 +240,12 @@ CASES = (
     Case("a label without a value any more", {"void": 1, "undefined": 1}, False, put(MINE, "ssim", "3+", **VOID)),
     Case("a control that became unavailable", {"undefined": 1}, False, put(CONTROL, "fid", **LOST)),
     # not comparable
-    Case("another parameter", {"void": 1, "incomparable": 1}, False,
-         put(MINE, "ssim", signature=SIGNATURES["ssim"].replace("1.5", "2.0")),
+    Case("another parameter", {"void": 1, "incomparable": 4}, False,
+         define("ssim", SIGNATURES["ssim"].replace("1.5", "2.0")),
          says=("sigma is 1.5 in the baseline and 2.0 in the run",)),
     Case("other tiles", {"incomparable": 8}, False, inputs(digest="cd" * 32), says=("but not the same ones",)),
     Case("other tiles and another parameter", {"incomparable": 8}, False,
-         several(inputs(digest="cd" * 32), put(MINE, "ssim", signature=SIGNATURES["ssim"].replace("1.5", "2.0"))),
+         several(inputs(digest="cd" * 32), define("ssim", SIGNATURES["ssim"].replace("1.5", "2.0"))),
          says=("but not the same ones", "sigma is 1.5 in the baseline and 2.0 in the run")),
     Case("fewer tiles", {"incomparable": 8}, False, inputs(tiles=11, skipped=1),
          says=("12 tiles in the baseline and 11 in the run (1 left out in the run)",)),
@@ -237,7 +256,7 @@ CASES = (
     Case("fewer tiles of one metric", {"void": 1, "incomparable": 1}, False, put(MINE, "psnr", tiles=11)),
     Case("more identical tiles", {"void": 1, "incomparable": 1}, False, put(MINE, "psnr", tiles=11, infinite=1),
          says=("without a finite value",)),
-    Case("another direction", {"void": 1, "incomparable": 1}, False, put(MINE, "ssim", better="lower"),
+    Case("another direction", {"void": 1, "incomparable": 4}, False, define("ssim", better="lower"),
          says=("better is 'higher' in the baseline and 'lower' in the run",)),
     # nothing to compare
     Case("nothing compared", {"ignored": 8}, False, tolerances='default = "ignore"',

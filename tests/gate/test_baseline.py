@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gate.cases import LOST, MINE, Change, accepted, add, drop, inputs, put, row
+from tests.gate.cases import LOST, MINE, Change, accepted, add, define, drop, inputs, put, row
 from tests.present.run_folders import write_run
 from vstain_bench.cli.main import call
 from vstain_bench.results.baseline import digest, make_baseline, parse_baseline, trimmed
@@ -81,8 +81,10 @@ def test_what_a_gate_does_not_read_does_not_change_the_digest() -> None:
     assert digest(put(MINE, "fid", sd=9.0, icc=0.3)(accepted())) == digest(accepted())
     behind = Quantity(owner="real", metric="fid", name="share", value=0.5)
     assert digest(accepted().model_copy(update={"quantities": (behind,)})) == digest(accepted())
-    for field, value in (("value", 41.0), ("low", 1.0), ("signature", "fid|v:2"), ("tiles", 11)):
+    for field, value in (("value", 41.0), ("low", 1.0), ("tiles", 11)):
         assert digest(put(MINE, "fid", **{field: value})(accepted())) != digest(accepted()), field
+    assert digest(define("fid", "fid|cmp:generated-real|v:2")(accepted())) != digest(accepted())
+    assert digest(define("fid", summary="in other words")(accepted())) == digest(accepted())
 
 
 def test_equal_numbers_are_not_accepted_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,10 +150,10 @@ REFUSED: Mapping[str, tuple[list[str], int, tuple[str, ...]]] = {
     "not numbers": (["RUN", "--baseline", "list.json"], 2, ("--baseline list.json: not a results table",)),
     "NaN": (["RUN", "--baseline", "nan.json"], 2, ("--baseline nan.json: not a results table", "finite")),
     "another schema": (["RUN", "--baseline", "schema.json"], 2, ("schema_version '9.0'", "expected")),
-    "another baseline": (["RUN", "--baseline", "future.json"], 2, ("baseline_version '2.0'", "expected '1.0'")),
+    "another baseline": (["RUN", "--baseline", "future.json"], 2, ("baseline_version '2.0'", "expected '1.1' or")),
     "edited": (["RUN", "--baseline", "edited.json"], 2, ("the digest differs", "Restore it")),
     "a field gone": (["RUN", "--baseline", "short.json"], 2, ("short.json, digest: not a baseline", "Restore it")),
-    "twice": (["RUN", "--baseline", "twice.json"], 2, ("fid of 'mine' (label None, clean) occurs 2 times",)),
+    "twice": (["RUN", "--baseline", "twice.json"], 2, ("fid of 'mine' (label None) occurs 2 times",)),
     "not text": (["RUN", "--baseline", "binary.json"], 2, ("it cannot be read", "UTF-8")),
     "no format": (["RUN", "--baseline", "BASE", "--format", "junitt"], 2, ("Did you mean 'junit'?",)),
     "no such file format": (["RUN", "--baseline", "BASE", "--write", "xml=a"], 2, ("gate format 'xml'", "one of")),
@@ -185,8 +187,8 @@ def bad_files(folder: Path) -> None:
         "broken.json": baseline[: len(baseline) // 2],
         "list.json": "[1, 2]",
         "nan.json": table.to_json().replace('"value": 40.0', '"value": NaN', 1),
-        "schema.json": table.to_json().replace('"schema_version": "1.0"', '"schema_version": "9.0"'),
-        "future.json": baseline.replace('"baseline_version": "1.0"', '"baseline_version": "2.0"'),
+        "schema.json": table.to_json().replace('"schema_version": "1.1"', '"schema_version": "9.0"'),
+        "future.json": baseline.replace('"baseline_version": "1.1"', '"baseline_version": "2.0"'),
         "edited.json": baseline.replace('"value": 40.0', '"value": 60.0'),
         "short.json": "\n".join(line for line in lines if not line.startswith(' "digest"')),
         "twice.json": twice.to_json(),
@@ -215,12 +217,11 @@ def test_what_cannot_be_gated_is_told_in_four_parts(
 
 
 def test_a_metric_of_a_target_that_is_not_known_is_no_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    strange = {"metric": "strange_bias", "signature": "strange_bias|v:1"}
-    bias = row(MINE, "dab_od_bias", value=1.0).model_copy(update=strange)
-    old = run_in(tmp_path / "old", add(bias))
-    new = run_in(tmp_path / "new", add(bias.model_copy(update={"value": 1.1})))
+    unsaid = define("dab_od_bias", perfect=None)
+    old = run_in(tmp_path / "old", unsaid)
+    new = run_in(tmp_path / "new", unsaid, put(MINE, "dab_od_bias", value=1.1))
     assert call(["gate", str(new), "--baseline", str(old)]) == 1
-    assert "its target is not known here" in " ".join(capsys.readouterr().out.split())
+    assert "neither table says which value is best" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_real_run_folder_is_gated(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_json(case: Case, tmp_path: Path) -> None:
     def refuse(word: str) -> None:
         raise AssertionError(f"{word} is no JSON")
 
-    assert json.loads(text, parse_constant=refuse)["verdict_version"] == "1.0"
+    assert json.loads(text, parse_constant=refuse)["verdict_version"] == "1.1"
     assert Verdict.model_validate_json(text) == verdict
 
 

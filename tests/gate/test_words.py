@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.gate.cases import MINE, accepted, put, row
+from tests.gate.cases import MINE, accepted, define, put, several
 from vstain_bench.judge.gate.judge import Context, judge
 from vstain_bench.judge.gate.tolerances import NO_FILE, parse_tolerance
 from vstain_bench.present.gate.words import listed, told_size, told_value, told_values
@@ -56,8 +56,8 @@ DISTANCES = [
 @pytest.mark.parametrize(("target", "value", "kind"), DISTANCES)
 def test_the_distance_from_any_target_counts(target: float, value: float, kind: str) -> None:
     old = put(MINE, "dab_od_bias", value=1.2)(accepted())
-    new = put(MINE, "dab_od_bias", value=value)(accepted())
-    findings = judge(Context(new, old, NO_FILE, lambda metric: target))
+    new = several(define("dab_od_bias", perfect=target), put(MINE, "dab_od_bias", value=value))(accepted())
+    findings = judge(Context(new, old, NO_FILE))
     (found,) = [each for each in findings if each.metric == "dab_od_bias"]
     assert found.kind == kind
-    assert row(MINE, "dab_od_bias").better == "target"
+    assert accepted().metric("dab_od_bias").better == "target"

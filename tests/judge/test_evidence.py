@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.records import record
 from vstain_bench.base.config import make_config
 from vstain_bench.errors import UsageError
 from vstain_bench.judge.evidence import Evidence, name_runs
@@ -41,7 +42,7 @@ def test_values_and_rows_give_the_numbers_of_the_table(finished: RunFolder) -> N
         assert list(values.tiles) == sorted(values.tiles)
         assert set(values.groups) == {"p01", "p02", "p03"}
         assert set(values.labels) == set(evidence.table.labels())
-        definition = evidence.definition(kernel.signature)
+        definition = evidence.definition(evidence.table.metric(kernel))
         assert isinstance(definition, Metric)
         rows = evidence.rows(model, definition)
         assert not isinstance(rows, str)
@@ -65,7 +66,7 @@ def test_a_missing_journal_is_a_reason(damaged: RunFolder) -> None:
     evidence = Evidence(damaged)
     row = evidence.table.find("faithful", "kd_random")
     assert row is not None
-    definition = evidence.definition(row.signature)
+    definition = evidence.definition(evidence.table.metric(row))
     assert isinstance(definition, Metric)
     assert evidence.rows("faithful", definition) == (
         "journal.sqlite is missing, which keeps what 'kd_random' is computed from"
@@ -75,7 +76,7 @@ def test_a_missing_journal_is_a_reason(damaged: RunFolder) -> None:
 
 def test_a_model_that_the_journal_does_not_know_is_a_reason(damaged: RunFolder) -> None:
     evidence = Evidence(damaged)
-    definition = evidence.definition(evidence.table.protocol.signatures[1])
+    definition = evidence.definition(evidence.table.metrics[1])
     assert isinstance(definition, Metric)
     assert evidence.rows("nobody", definition) == "journal.sqlite keeps nothing of 'kd_random' for this model"
 
@@ -91,14 +92,14 @@ CONFIGS = [
 @pytest.mark.parametrize(("config", "words"), CONFIGS, ids=str)
 def test_a_definition_that_cannot_be_made_is_a_reason(damaged: RunFolder, config: str | None, words: str) -> None:
     damaged.config.unlink() if config is None else damaged.config.write_text(config, "utf-8")
-    found = Evidence(damaged).definition("kd_random|cmp:generated-real|encoder:x|v:1")
+    found = Evidence(damaged).definition(record("kd_random|cmp:generated-real|encoder:x|v:1"))
     assert isinstance(found, str)
     assert words in found
 
 
 def test_another_definition_of_the_same_name_is_not_taken(damaged: RunFolder) -> None:
     evidence = Evidence(damaged)
-    found = evidence.definition(evidence.table.protocol.signatures[0].replace("1.2", "1.5"))
+    found = evidence.definition(record(evidence.table.metrics[0].signature.replace("1.2", "1.5")))
     assert isinstance(found, str)
     assert found.startswith("'ssim' is defined otherwise here: ssim|")
 

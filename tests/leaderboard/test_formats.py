@@ -133,7 +133,7 @@ def test_the_terminal_shows_no_control_character(hostile: Leaderboard, monkeypat
 def test_json_is_strict_and_returns(hostile: Leaderboard) -> None:
     content = json.loads(hostile.to_json(), parse_constant=lambda word: pytest.fail(f"{word} in strict JSON"))
     assert Leaderboard.model_validate(content) == hostile
-    assert content["schema_version"] == "1.0"
+    assert content["schema_version"] == "1.1"
     place = next(iter(content["boards"][0]["sections"][0]["entrants"][0]["places"].values()))
     assert set(place) == {"rank", "place", "shared", "low", "high", "of"}
 

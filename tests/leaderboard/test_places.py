@@ -268,7 +268,7 @@ def test_the_simulation_is_a_run_folder_that_others_read(tmp_path: Path) -> None
     evidence = Evidence(RunFolder(folder.path))
     row = evidence.table.find("weak", "fd_random")
     assert row is not None
-    definition = evidence.definition(row.signature)
+    definition = evidence.definition(evidence.table.metric(row))
     assert not isinstance(definition, str)
     sample = evidence.rows("weak", definition)
     assert not isinstance(sample, str)

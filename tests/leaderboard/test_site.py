@@ -14,6 +14,7 @@ from tests.browser import Visit
 from tests.leaderboard.simulated import HOSTILE, TWENTY, Simulated, write_many, write_run
 from tests.present.run_folders import write_run as write_pictured_run
 from tests.present.run_folders import write_tiles
+from tests.records import record
 from vstain_bench.base.text import printable
 from vstain_bench.judge.leaderboard.card import find_cards, read_card
 from vstain_bench.judge.leaderboard.job import Request, make_leaderboard
@@ -128,9 +129,8 @@ def test_a_kernel_distance_is_shown_in_our_unit_with_its_digits(tmp_path: Path) 
     folder = write_run(tmp_path / "run", Simulated({"mine": 1.0}, metrics="psnr", protocol="cssp2p-2025"))
     content = json.loads(folder.results.read_text("utf-8"))
     row = next(each for each in content["rows"] if each["model"] == "mine" and each["label"] is None)
-    signature = "kid_subsets|cmp:generated-real|v:1"
-    content["rows"].append(row | {"metric": "kid_subsets", "signature": signature, "better": "lower", "value": 0.05})
-    content["protocol"]["signatures"].append(signature)
+    content["rows"].append(row | {"metric": "kid_subsets", "value": 0.05})
+    content["metrics"].append(record("kid_subsets|cmp:generated-real|v:1", better="lower").model_dump(mode="json"))
     folder.results.write_text(json.dumps(content), encoding="utf-8")
     publish(make_leaderboard([folder.path], Request(published=("her2match",))), tmp_path / "site")
     table = Reader((tmp_path / "site" / "index.html").read_text("utf-8")).tables[0]

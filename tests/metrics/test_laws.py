@@ -1,7 +1,8 @@
 """Laws that every registered metric keeps, and proof that each law can be broken."""
 
 import inspect
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from vstain_bench.metrics import METRICS, build, mean_metric
+from vstain_bench.errors import UsageError
+from vstain_bench.metrics import METRICS, build, mean_metric, record_of, restore
 from vstain_bench.phantom import Defects, phantom_tile, render_ihc
 from vstain_bench.types import Batch, Images, Metric, RowArray, Side, View
 
@@ -33,6 +35,41 @@ OTHER = {  # another value of every parameter
     "pool_um": 6.0, "bound_um": 4.0,
     "level": 3, "orientations": 6, "window": 5, "k": 0.001, "weighting": "uniform", "input_size": "native",
 }  # fmt: skip
+
+
+def test_a_table_gives_the_metric_back(metric: Metric) -> None:
+    record = record_of(metric)
+    again = restore(record.definition, json.loads(json.dumps(record.params)), record.name)
+    assert again.signature == metric.signature
+    assert again.rows == metric.rows
+    assert record_of(again) == record
+
+
+RESTORED = [
+    (lambda params: params.pop("pad"), "no parameter 'pad'; expected valid"),
+    (lambda params: params.update(pad="reflect"), "parameter 'pad' is reflect; expected valid"),
+    (lambda params: params.update(gamma=2), "parameter 'gamma' is 2; expected none of that name"),
+    (lambda params: params.update(sigma="wide"), "expected a float such as 1.5"),
+]
+
+
+@pytest.mark.parametrize(("damage", "words"), RESTORED, ids=[words[:20] for _, words in RESTORED])
+def test_a_table_of_another_definition_is_refused(damage: Callable[[dict[str, object]], object], words: str) -> None:
+    params: dict[str, object] = dict(record_of(build("ssim", {"sigma": 2.0})).params)
+    damage(params)
+    with pytest.raises(UsageError, match=words):
+        restore("ssim", params)
+
+
+def test_a_distance_over_a_file_is_restored_without_the_file() -> None:
+    again = restore("fd", {"encoder": "timm-uni-0123456789ab"}, "fd_uni")
+    assert again.signature == "fd_uni|cmp:generated-real|encoder:timm-uni-0123456789ab|v:1"
+    assert again.rows == "features:timm-uni-0123456789ab:generated-real"
+
+
+def test_slides_are_part_of_what_is_restored() -> None:
+    params = {"background": "slide", "vectors": "h-dab", "slides": "0123456789ab"}
+    assert "|slides:0123456789ab|" in restore("dab_ccc", params).signature
 
 
 def _images(pictures: list[np.ndarray]) -> Images:
@@ -102,6 +139,7 @@ def test_the_law_of_splits_can_be_broken(sides: dict[Side, Images]) -> None:
         summary="compares with the batch's mean",
         observe=lambda batch: (batch.side("real") - batch.side("real").mean()).abs().mean(dim=(1, 2, 3))[:, None],
         better="lower",
+        family="pixel",
         citation="none",
         compares=("real",),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from tests.records import record
 from vstain_bench.images.reader import encode_png
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import Controls, Inputs, Protocol, Row, Table
@@ -21,6 +22,13 @@ SIGNATURES = {
     "fd_random": "fd_random|cmp:generated-real|encoder:random|v:1",
 }
 BETTER = {"fid": "lower", "fd_random": "lower"}
+KNOWN: Mapping[str, Mapping[str, object]] = {
+    "ssim": {
+        "summary": "structural similarity",
+        "citation": "Wang, Bovik, Sheikh, Simoncelli 2004",
+        "range": (-1.0, 1.0),
+    },
+}
 PER_TILE = ("css", "ssim", "psnr")
 CONTROL = "control:mean-colour"
 REASON = "weights 'inception' are in none of /home/alice/.cache/vstain-bench/weights. Run `vstain-bench weights fetch`."
@@ -32,10 +40,7 @@ def score_row(model: str, metric: str, values: Sequence[float] = (), label: str 
     made: dict[str, object] = {
         "model": model,
         "metric": metric,
-        "signature": SIGNATURES[metric],
         "label": label,
-        "better": BETTER.get(metric, "higher"),
-        "unit": "dB" if metric == "psnr" else "",
         "tiles": len(finite),
         "groups": 2,
         "infinite": len(values) - len(finite),
@@ -103,7 +108,7 @@ def write_run(
     ]
     rows += [score_row(model, "fd_random", label=label, value=1.5, tiles=len(tiles)) for model in models]
     table = Table(
-        protocol=Protocol(name="default", signatures=tuple(SIGNATURES.values())),
+        protocol=Protocol(name="default"),
         inputs=Inputs(
             tiles=len(tiles),
             groups=2,
@@ -118,6 +123,12 @@ def write_run(
         controls=Controls(tiles=len(tiles), seed=0),
         models=models,
         warnings=warnings,
+        metrics=tuple(
+            record(
+                signature, better=BETTER.get(name, "higher"), unit="dB" if name == "psnr" else "", **KNOWN.get(name, {})
+            )
+            for name, signature in SIGNATURES.items()
+        ),
         rows=tuple(rows),
     )
     folder.results.write_text(table.to_json(), encoding="utf-8")
@@ -155,12 +166,12 @@ def _write_parquet(
     group: str,
 ) -> None:
     lines = [
-        (model, tile, group, label, metric, SIGNATURES[metric], "clean", value)
+        (model, tile, group, label, metric, SIGNATURES[metric], value)
         for model, by_metric in scores.items()
         for metric, values in by_metric.items()
         for tile, value in zip(tiles, values, strict=True)
     ]
-    columns = ["model", "tile", "group", "label", "metric", "signature", "condition", "value"]
+    columns = ["model", "tile", "group", "label", "metric", "signature", "value"]
     pd.DataFrame(lines, columns=columns).to_parquet(folder.tiles, index=False)
 
 

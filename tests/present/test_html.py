@@ -125,7 +125,7 @@ def test_every_row_and_column_of_the_table_is_on_the_page(page: str) -> None:
         "unavailable: weights &#39;inception&#39; are in none of …/vstain-bench/weights",  # shortened
         "EXIF orientation 1 is applied",  # notes of the audit
         "win:gaussian11",  # signatures
-        "Wang, Bovik, Sheikh, Simoncelli",  # citations of known metrics
+        "Wang, Bovik, Sheikh, Simoncelli",  # citations
         "3.3 of 4",  # effective tiles
         "sha256 cdcdcd",  # weights
         "n = 4",  # tiles of a label

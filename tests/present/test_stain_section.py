@@ -138,12 +138,11 @@ def test_the_map_covers_what_the_metric_counted(folder: RunFolder) -> None:
     generated, real = (read_pixels(pair[owner], policy)[0] for owner in ("generated:dreamer", "real"))
     assert generated is not None
     assert real is not None
-    row = folder.read_table().find("dreamer", "hallucinated_dab_area")
-    assert row is not None
     from vstain_bench.stain.slides import read_slides
 
     slides = read_slides(folder.slides)
-    params = {"hallucinated_dab_area": dict(part.split(":", 1) for part in row.signature.split("|")[1:])}
+    record = folder.read_table().metric("hallucinated_dab_area")
+    params = {record.name: {key: str(value) for key, value in record.params.items()}}
     areas = _areas(generated, real, 0.5, params, [slides[owner, pair["group"]] for owner in ("dreamer", "real")])
     mask = _on_pixels(areas["hallucinated_dab_area"], generated.shape[:2], 0.5)
     counted = _values(folder)["dreamer", "hallucinated_dab_area"][tile]

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 import pytest
 
+from tests.records import record
 from vstain_bench.errors import InputError
 from vstain_bench.results.comparable import (
     comparable_sets,
     compare_runs,
     control_obstacles,
     input_obstacles,
-    parse_signature,
     refuse_unequal,
     row_obstacles,
     signature_obstacles,
@@ -30,18 +30,20 @@ def inputs_with(**changes: object) -> Inputs:
 
 
 def row_with(**changes: object) -> Row:
-    given = {"model": "m", "metric": "ssim", "signature": SSIM, "value": 0.5, "better": "higher", "tiles": 12}
+    given = {"model": "m", "metric": "ssim", "value": 0.5, "tiles": 12}
     return Row.model_validate({**given, **changes})
 
 
-def table_with(*rows: Row, inputs: Inputs | None = None) -> Table:
+def table_with(*rows: Row, inputs: Inputs | None = None, ssim: str = SSIM) -> Table:
     rows = rows or (row_with(),)
+    signatures = {"ssim": ssim, "fid": FID, "mae": "mae|cmp:generated-real|v:1"}
     return Table(
-        protocol=Protocol(name="p", signatures=tuple(dict.fromkeys(row.signature for row in rows))),
+        protocol=Protocol(name="p"),
         inputs=inputs or inputs_with(),
         controls=Controls(tiles=12, seed=0),
         models=tuple(dict.fromkeys(row.model for row in rows if not row.is_control)),
         warnings=(),
+        metrics=tuple(record(signatures[name]) for name in dict.fromkeys(row.metric for row in rows)),
         rows=rows,
     )
 
@@ -69,7 +71,7 @@ SIGNATURES = [
 
 @pytest.mark.parametrize(("signature", "told"), SIGNATURES, ids=lambda value: str(value)[:60])
 def test_a_differing_parameter_is_named(signature: str, told: list[str]) -> None:
-    found = signature_obstacles("ssim", {"A": SSIM, "B": signature})
+    found = signature_obstacles({"A": record(SSIM), "B": record(signature)})
     assert len(found) == len(told)
     for obstacle, words in zip(found, told, strict=True):
         assert obstacle.text.startswith(words)
@@ -77,14 +79,9 @@ def test_a_differing_parameter_is_named(signature: str, told: list[str]) -> None
 
 
 def test_every_later_run_is_compared_with_the_first() -> None:
-    found = signature_obstacles("ssim", {"A": SSIM, "B": SSIM.replace("1.5", "2"), "C": SSIM.replace("1.5", "3")})
+    records = {name: record(SSIM.replace("1.5", sigma)) for name, sigma in (("A", "1.5"), ("B", "2"), ("C", "3"))}
+    found = signature_obstacles(records)
     assert [each.text for each in found] == ["ssim: sigma is 1.5 in A and 2 in B", "ssim: sigma is 1.5 in A and 3 in C"]
-
-
-def test_values_keep_their_colons_and_bars() -> None:
-    assert parse_signature("fd|cmp:a-b|encoder:timm:vit|large|v:1") == {
-        "cmp": "a-b", "encoder": "timm:vit|large", "v": "1",
-    }  # fmt: skip
 
 
 INPUT_CASES = [
@@ -122,7 +119,6 @@ ROW_CASES = [
     ({"value": None, "status": "unavailable", "reason": "no weights", "tiles": 0}, ["status"]),
     ({"tiles": 11}, ["n"]),
     ({"tiles": 11, "infinite": 1}, ["infinite"]),
-    ({"signature": SSIM.replace("1.5", "2.0"), "tiles": 11}, ["signature", "n"]),
 ]
 
 
@@ -140,10 +136,10 @@ def test_controls_on_another_subset_do_not_compare() -> None:
 
 
 def test_runs_share_the_metrics_that_compare() -> None:
-    fid = row_with(metric="fid", signature=FID, better="lower")
-    mae = row_with(metric="mae", signature="mae|v:1", value=None, status="undefined", reason="a tile lacks it")
-    first = table_with(row_with(), fid, row_with(metric="mae", signature="mae|v:1"))
-    second = table_with(row_with(signature=SSIM.replace("1.5", "2.0")), fid, mae)
+    fid = row_with(metric="fid")
+    mae = row_with(metric="mae", value=None, status="undefined", reason="a tile lacks it")
+    first = table_with(row_with(), fid, row_with(metric="mae"))
+    second = table_with(row_with(), fid, mae, ssim=SSIM.replace("1.5", "2.0"))
     found = compare_runs({"A": first, "B": second})
     assert found.inputs == ()
     assert found.shared == ("fid",)
@@ -155,7 +151,7 @@ def test_runs_share_the_metrics_that_compare() -> None:
 
 
 def test_a_metric_that_one_run_lacks_is_named() -> None:
-    fid = row_with(metric="fid", signature=FID, better="lower")
+    fid = row_with(metric="fid")
     found = compare_runs({"A": table_with(row_with()), "B": table_with(row_with(), fid)})
     assert [(each.kind, each.text) for each in found.obstacles] == [("metric", "fid: it was not scored in A")]
     assert found.shared == ("ssim",)
@@ -176,11 +172,11 @@ def test_models_of_one_run_are_told_by_model_and_run() -> None:
 def test_runs_part_into_sets_within_which_a_metric_compares() -> None:
     tables = {
         "a": table_with(row_with()),
-        "b": table_with(row_with(signature=SSIM.replace("1.5", "2.0"))),
+        "b": table_with(ssim=SSIM.replace("1.5", "2.0")),
         "c": table_with(row_with(value=0.9)),
         "d": table_with(row_with(), inputs=inputs_with(digest="cd" * 32)),
-        "e": table_with(row_with(signature=SSIM.replace("1.5", "2.0"), value=None, status="undefined", reason="-")),
-        "f": table_with(row_with(metric="fid", signature=FID, better="lower")),
+        "e": table_with(row_with(value=None, status="undefined", reason="-"), ssim=SSIM.replace("1.5", "2.0")),
+        "f": table_with(row_with(metric="fid")),
     }
     assert comparable_sets(tables, "ssim") == (("a", "c"), ("b", "e"), ("d",))
     assert comparable_sets(tables, "fid") == (("f",),)
@@ -195,7 +191,7 @@ def test_an_unknown_pixel_size_does_not_join_two_known_ones() -> None:
 
 
 def test_refusing_names_every_obstacle() -> None:
-    found = compare_runs({"A": table_with(), "B": table_with(row_with(signature=SSIM.replace("1.5", "2.0")))})
+    found = compare_runs({"A": table_with(), "B": table_with(ssim=SSIM.replace("1.5", "2.0"))})
     with pytest.raises(InputError, match=r"(?s)compare: these runs do not compare:\n  ssim: sigma is 1.5 in A and 2.0"):
         refuse_unequal(found.obstacles, "compare")
     refuse_unequal((), "compare")

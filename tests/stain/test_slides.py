@@ -181,9 +181,9 @@ def test_a_run_by_slide_states_what_it_took_and_resumes_to_the_same_bytes(phanto
     slides = read_slides(whole.folder.slides)
     assert {group for _, group in slides} == {spec.group for spec in phantom.tiles}
     assert {owner for owner, _ in slides} == {"real", "source", *phantom.models}
-    signature = next(each for each in whole.table.protocol.signatures if each.startswith("dab_w1|"))
+    signature = whole.table.metric("dab_w1").signature
     assert "background:slide|vectors:macenko-slide|slides:" in signature
-    assert next(each for each in whole.table.protocol.signatures if each.startswith("de2000|")).count("slide") == 0
+    assert whole.table.metric("de2000").signature.count("slide") == 0
     assert all(row.status == "ok" for row in whole.table.rows if row.metric == "dab_w1" and row.label is None)
     half = run(_config(phantom, limit=5), tmp_path / "half")  # another listing is another run
     with pytest.raises(UsageError, match="the folder holds another run"):
@@ -199,7 +199,7 @@ def test_a_run_by_slide_states_what_it_took_and_resumes_to_the_same_bytes(phanto
 def test_the_rows_of_a_finished_run_are_found_again(phantom: PhantomSet, tmp_path: Path) -> None:
     outcome = run(_config(phantom, metrics="dab_tile_r,dab_class_order_violations,iod_fiji_r"), tmp_path / "run")
     evidence = Evidence(outcome.folder)
-    for signature in outcome.table.protocol.signatures:
+    for signature in (record.signature for record in outcome.table.metrics):
         metric = evidence.definition(signature)
         assert not isinstance(metric, str), metric
         sample = evidence.rows("faithful", metric)
@@ -251,6 +251,6 @@ def test_a_named_parameter_is_kept(phantom: PhantomSet, tmp_path: Path) -> None:
     config = _config(
         phantom, metrics="dab_w1(background=245),dab_js", background="243/241/238", vectors=None, limit=3, controls=0
     )
-    signatures = run(config, tmp_path / "run").table.protocol.signatures
+    signatures = [record.signature for record in run(config, tmp_path / "run").table.metrics]
     assert "background:245|" in signatures[0]
     assert "background:243/241/238|" in signatures[1]

@@ -21,7 +21,7 @@ from vstain_bench.errors import UsageError, VstainError
 from vstain_bench.measure.journal import Journal
 from vstain_bench.measure.protocol import Protocol, resolve_protocol
 from vstain_bench.results.folder import RunFolder
-from vstain_bench.results.table import Table
+from vstain_bench.results.table import MetricRecord, Table
 from vstain_bench.stain.slides import as_signed
 from vstain_bench.types import Metric, RowArray, Values
 
@@ -87,10 +87,10 @@ class Evidence:
     @cached_property
     def _values(self) -> dict[tuple[str, str], tuple[np.ndarray, Values]]:
         frame = self.folder.read_tiles()
-        clean = frame[frame["condition"] == "clean"].sort_values("tile", kind="stable")
+        ordered = frame.sort_values("tile", kind="stable")
         return {
             (str(model), str(metric)): (part["tile"].to_numpy(str), part["value"].to_numpy(float))
-            for (model, metric), part in clean.groupby(["model", "metric"], sort=False)
+            for (model, metric), part in ordered.groupby(["model", "metric"], sort=False)
         }
 
     @cached_property
@@ -100,7 +100,7 @@ class Evidence:
             config = make_config({}, self.folder.config)
             load_plugins(config.plugin)
             protocol = resolve_protocol(config)
-            signed = as_signed(protocol.metrics, self.table.protocol.signatures)
+            signed = as_signed(protocol.metrics, [record.signature for record in self.table.metrics])
             return replace(protocol, metrics=tuple(signed))
         except VstainError as fault:
             return f"the run's metrics cannot be made from its config.toml: {fault}"
@@ -110,15 +110,15 @@ class Evidence:
         """The metrics that the run's protocol calls primary; none where it names none or cannot be read here."""
         return () if isinstance(self._protocol, str) else self._protocol.primary
 
-    def definition(self, signature: str) -> Metric | str:
-        """Return the metric of a signature, or why it cannot be made here."""
+    def definition(self, record: MetricRecord) -> Metric | str:
+        """Return the metric that a record describes, or why it cannot be made here."""
         if isinstance(self._protocol, str):
             return self._protocol
-        name = signature.partition("|")[0]
+        name = record.name
         made = next((metric for metric in self._protocol.metrics if metric.name == name), None)
         if made is None:
             return f"'{name}' is not among the run's metrics here"
-        return made if made.signature == signature else f"'{name}' is defined otherwise here: {made.signature}"
+        return made if made.signature == record.signature else f"'{name}' is defined otherwise here: {made.signature}"
 
     def _sample(self, tiles: np.ndarray, rows: RowArray) -> Sample:
         lacking = [str(tile) for tile in tiles if str(tile) not in self.tags]

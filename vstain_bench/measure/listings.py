@@ -59,12 +59,11 @@ def publish_tiles(folder: RunFolder, journal: Journal, plan: Plan) -> None:
                         "label": pd.Series([tiles[tile].label for tile in ids], dtype="object"),
                         "metric": metric.name,
                         "signature": metric.signature,
-                        "condition": "clean",
                         "value": metric.values(rows),
                     }
                 )
             )
-    columns = ["model", "tile", "group", "label", "metric", "signature", "condition", "value"]
+    columns = ["model", "tile", "group", "label", "metric", "signature", "value"]
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
     with replacing(folder.tiles) as temporary:
         table.to_parquet(temporary, index=False)

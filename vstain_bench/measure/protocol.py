@@ -76,7 +76,9 @@ def resolve_protocol(config: RunConfig) -> Protocol:
     for encoder in config.encoder:
         name, _, argument = encoder.partition(":")
         label = Path(argument.partition("@")[0]).stem or name
-        metrics += [replace(build(kind, {"encoder": encoder}), name=f"{kind}_{label}") for kind in ("fd", "kd")]
+        metrics += [
+            replace(build(kind, {"encoder": encoder}), name=f"{kind}_{label}", definition=kind) for kind in ("fd", "kd")
+        ]
     given = [metric.name for metric in metrics]
     for name in given:
         if given.count(name) > 1:

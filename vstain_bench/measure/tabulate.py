@@ -12,6 +12,7 @@ from vstain_bench.errors import Undefined
 from vstain_bench.measure.controls import CONTROLS, PARTNER, PREFIX
 from vstain_bench.measure.journal import Journal
 from vstain_bench.measure.selection import Gap, Selection
+from vstain_bench.metrics import record_of
 from vstain_bench.results.table import Controls, Inputs, Protocol, Quantity, Row, Table
 from vstain_bench.stats.intervals import Interval, bootstrap_mean, clustering, jackknife
 from vstain_bench.types import Metric, RowArray, Tile, Values
@@ -102,10 +103,7 @@ def _row(metric: Metric, rows: Rows, label: str | None, context: Context, contro
     shared = {
         "model": rows.model,
         "metric": metric.name,
-        "signature": metric.signature,
         "label": label,
-        "unit": metric.unit,
-        "better": metric.better,
     }
     groups = context.groups_of(rows.ids)
     number = len(set(groups.tolist())) if context.grouped else None
@@ -244,8 +242,8 @@ def _gap_row(metric: Metric, model: str, gap: Gap) -> Row:
     """Return the row of a metric that could not be computed."""
     return Row.model_validate(
         {
-            "model": model, "metric": metric.name, "signature": metric.signature, "unit": metric.unit,
-            "better": metric.better, "tiles": 0, "groups": None, "status": gap.status, "reason": gap.reason,
+            "model": model, "metric": metric.name, "tiles": 0, "groups": None, "status": gap.status,
+            "reason": gap.reason,
         }
     )  # fmt: skip
 
@@ -287,7 +285,7 @@ def tabulate(
     if partial:
         every.insert(0, "Only the first tiles were scored (--limit): these are no results.")
     return Table(
-        protocol=Protocol(name=protocol, signatures=tuple(metric.signature for metric in selection.metrics)),
+        protocol=Protocol(name=protocol),
         inputs=Inputs(
             tiles=len(scored),
             groups=groups,
@@ -302,6 +300,7 @@ def tabulate(
         controls=Controls(tiles=len(controlled - set(skipped)), seed=seed),
         models=models,
         warnings=tuple(every),
+        metrics=tuple(record_of(metric) for metric in selection.metrics),
         rows=tuple(rows),
         quantities=tuple(each for m in selection.computable for each in _quantities(m, models, journal, context)),
     )

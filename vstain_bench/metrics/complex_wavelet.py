@@ -171,6 +171,7 @@ def cw_ssim(
     chosen: Weighting = "gaussian" if weighting == "gaussian" else "uniform"
     return mean_metric(
         name="cw_ssim",
+        family="structure",
         summary=f"complex wavelet structural similarity at level {level}",
         observe=lambda batch: _similarity(
             batch, level=level, orientations=orientations, window=window, k=k, weighting=chosen

@@ -9,7 +9,7 @@ import torch
 
 from vstain_bench.base.registry import Registry, nearest
 from vstain_bench.errors import Undefined, UsageError
-from vstain_bench.types import Batch, Direction, Metric, RowArray, Rows, Side, Values
+from vstain_bench.types import Batch, Direction, Family, Metric, RowArray, Rows, Side, Values
 
 Factory = Callable[..., Metric]
 METRICS: Registry[Factory] = Registry("metric")
@@ -72,6 +72,7 @@ def mean_metric(
     summary: str,
     observe: Callable[[Batch], Rows],
     better: Direction,
+    family: Family,
     citation: str,
     compares: tuple[Side, ...] = ("generated", "real"),
     value_range: tuple[float, float] = (0.0, 1.0),
@@ -95,6 +96,7 @@ def mean_metric(
         score=mean_of_tiles,
         values=first_column,
         better=better,
+        family=family,
         value_range=value_range,
         perfect=perfect,
         citation=citation,
@@ -113,6 +115,7 @@ def set_metric(
     summary: str,
     observe: Callable[[Batch], Rows],
     score: Callable[[RowArray], float],
+    family: Family,
     citation: str,
     better: Direction = "lower",
     compares: tuple[Side, ...] = ("generated", "real"),
@@ -139,6 +142,7 @@ def set_metric(
         score=score,
         values=None,
         better=better,
+        family=family,
         value_range=value_range,
         perfect=perfect,
         citation=citation,

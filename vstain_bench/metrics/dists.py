@@ -105,6 +105,7 @@ def dists(*, input_size: str = "256") -> Metric:
     needs = (VGG16, DISTS)
     return mean_metric(
         name="dists",
+        family="perception",
         summary="distance of structure and texture of VGG-16 features (DISTS) between generated and real IHC",
         observe=lambda batch: _observe(batch, input_size),
         better="lower",

@@ -168,6 +168,7 @@ def _score(rows: RowArray) -> float:
 def _metric(name: str, summary: str, encoder: Encoder, citation: str) -> Metric:
     return set_metric(
         name=name,
+        family="distribution",
         summary=summary,
         observe=pair_features(encoder),
         score=_score,

@@ -188,6 +188,7 @@ def _score(rows: RowArray) -> float:
 def _metric(name: str, summary: str, encoder: Encoder, citation: str) -> Metric:
     return set_metric(
         name=name,
+        family="distribution",
         summary=summary,
         observe=pair_features(encoder),
         score=_score,
@@ -270,6 +271,7 @@ def mmd_rbf(*, encoder: str = "random") -> Metric:
     chosen = build_encoder(encoder)
     return set_metric(
         name="mmd_rbf",
+        family="distribution",
         summary="biased Gaussian kernel distance of an encoder's features of generated and real IHC, × 1000",
         observe=pair_features(chosen),
         score=lambda rows: max(0.0, gaussian_distance(*split_pair(rows))),
@@ -297,6 +299,7 @@ def kid_subsets(*, subsets: int = 100, size: int = 1000, seed: int = 2020, resiz
 
     return set_metric(
         name="kid_subsets",
+        family="distribution",
         summary="kernel distance of Inception features of generated and real IHC, mean over random subsets of tiles",
         observe=pair_features(encoder),
         score=score,

@@ -103,6 +103,7 @@ def _metric(name: str, summary: str, definition: Definition, citation: str) -> M
     smallest = SHIFT_TOLERANT_MINIMUM_SIDE if definition.shift_tolerant else MINIMUM_SIDE
     return mean_metric(
         name=name,
+        family="perception",
         summary=summary,
         observe=observe_with(definition),
         better="lower",

@@ -93,6 +93,7 @@ def _metric(name: str, summary: str, definition: Definition, layer: int | None, 
     thresholds = definition.thresholds[0 if layer is None else layer - 1]
     return Metric(
         name=name,
+        family="perception",
         summary=summary,
         compares=GENERATED_REAL,
         observe=lambda batch: _differing(batch, definition),

@@ -51,6 +51,7 @@ def psnr() -> Metric:
     """
     return Metric(
         name="psnr",
+        family="pixel",
         summary="peak signal-to-noise ratio per tile",
         compares=("generated", "real"),
         observe=_squared_error,
@@ -75,6 +76,7 @@ def psnr_pooled() -> Metric:
     """
     return set_metric(
         name="psnr_pooled",
+        family="pixel",
         summary="peak signal-to-noise ratio of the pooled error",
         observe=_squared_error,
         score=_pooled_decibels,
@@ -95,6 +97,7 @@ def mae() -> Metric:
     """Mean absolute error of generated against real over pixels and channels of images in [0, 1]; lower is better."""
     return mean_metric(
         name="mae",
+        family="pixel",
         summary="mean absolute error per tile",
         observe=lambda batch: tile_means((batch.side("generated") - batch.side("real")).abs()),
         better="lower",

@@ -81,6 +81,7 @@ def ssim_registered(*, bound_um: float = 8.0, background: str = "tile", vectors:
     separation, plain = Separation(background, vectors), ssim()
     return mean_metric(
         name="ssim_registered",
+        family="structure",
         summary=f"structural similarity after registration by haematoxylin within {bound_um:g} µm",
         observe=lambda batch: plain.observe(registered(batch, bound_um, separation)),
         better="higher",
@@ -106,6 +107,7 @@ def psnr_registered(*, bound_um: float = 8.0, background: str = "tile", vectors:
 
     return mean_metric(
         name="psnr_registered",
+        family="pixel",
         summary=f"peak signal-to-noise ratio after registration by haematoxylin within {bound_um:g} µm",
         observe=observe,
         better="higher",
@@ -125,6 +127,7 @@ def lpips_registered(*, bound_um: float = 8.0, background: str = "tile", vectors
     separation, plain = Separation(background, vectors), lpips()
     return mean_metric(
         name="lpips_registered",
+        family="perception",
         summary=f"distance of AlexNet features after registration by haematoxylin within {bound_um:g} µm",
         observe=lambda batch: plain.observe(registered(batch, bound_um, separation)),
         better="lower",
@@ -151,6 +154,7 @@ def registration_residual(*, bound_um: float = 8.0, background: str = "tile", ve
     separation = Separation(background, vectors)
     return mean_metric(
         name="registration_residual",
+        family="registration",
         summary=f"median displacement found by haematoxylin within {bound_um:g} µm",
         observe=lambda batch: _column(
             [found.residual_um for found in registrations(batch, bound_um, separation)], batch
@@ -173,6 +177,7 @@ def registration_refused(*, bound_um: float = 8.0, background: str = "tile", vec
     separation = Separation(background, vectors)
     return mean_metric(
         name="registration_refused",
+        family="registration",
         summary=f"share of tiles that cannot be registered by haematoxylin within {bound_um:g} µm",
         observe=lambda batch: _column(
             [float(not found.accepted) for found in registrations(batch, bound_um, separation)], batch
@@ -236,6 +241,7 @@ def ssim_shift_marginal(*, radius_um: float = 4.0) -> Metric:
 
     return mean_metric(
         name="ssim_shift_marginal",
+        family="structure",
         summary=f"highest structural similarity over displacements of the whole tile to {radius_um:g} µm",
         observe=observe,
         better="higher",

@@ -53,6 +53,7 @@ def dab_od_bias(*, background: str = "tile", vectors: str = "h-dab") -> Metric:
     separation = Separation(background, vectors)
     return Metric(
         name="dab_od_bias",
+        family="amount",
         summary="mean DAB optical density, generated less real",
         compares=GENERATED_REAL,
         observe=lambda batch: mean_dab(batch, separation),
@@ -74,6 +75,7 @@ def dab_od_mae(*, background: str = "tile", vectors: str = "h-dab") -> Metric:
     separation = Separation(background, vectors)
     return Metric(
         name="dab_od_mae",
+        family="amount",
         summary="absolute error of the tile's mean DAB optical density",
         compares=GENERATED_REAL,
         observe=lambda batch: mean_dab(batch, separation),
@@ -125,6 +127,7 @@ def dab_tile_r(*, background: str = "tile", vectors: str = "h-dab") -> Metric:
     separation = Separation(background, vectors)
     return set_metric(
         name="dab_tile_r",
+        family="amount",
         summary="correlation over tiles of the mean DAB optical density",
         observe=lambda batch: mean_dab(batch, separation),
         score=pearson,
@@ -148,6 +151,7 @@ def dab_ccc(*, background: str = "tile", vectors: str = "h-dab") -> Metric:
     separation = Separation(background, vectors)
     return set_metric(
         name="dab_ccc",
+        family="amount",
         summary="concordance over tiles of the mean DAB optical density",
         observe=lambda batch: mean_dab(batch, separation),
         score=concordance,
@@ -195,6 +199,7 @@ def dab_positive_fraction_sweep(*, background: str = "tile", vectors: str = "h-d
 
     return Metric(
         name="dab_positive_fraction_sweep",
+        family="amount",
         summary="absolute error of the share of pixels above a DAB optical density, mean over 0.05 to 0.50",
         compares=GENERATED_REAL,
         observe=lambda batch: _fractions(batch, separation, SWEEP),
@@ -223,6 +228,7 @@ def dab_positive_fraction_error(*, threshold: float = 0.15, background: str = "t
 
     return mean_metric(
         name="dab_positive_fraction_error",
+        family="amount",
         summary=f"absolute error of the share of pixels above a DAB optical density of {threshold:g}",
         observe=observe,
         better="lower",
@@ -281,6 +287,7 @@ def h_score_error(
         )
     return Metric(
         name="h_score_error",
+        family="amount",
         summary="absolute error of the pixel-wise H-score",
         compares=GENERATED_REAL,
         observe=lambda batch: _fractions(batch, separation, bands),

@@ -43,6 +43,7 @@ def background_od_bias(*, background: str = "tile", vectors: str = "h-dab") -> M
 
     return Metric(
         name="background_od_bias",
+        family="colour",
         summary="background I0 in optical density, generated above real",
         compares=GENERATED_REAL,
         observe=lambda batch: _observe(batch, separation),

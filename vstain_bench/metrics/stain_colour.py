@@ -91,6 +91,7 @@ def de2000() -> Metric:
 
     return mean_metric(
         name="de2000",
+        family="colour",
         summary="mean CIEDE2000 colour difference per pixel",
         observe=observe,
         better="lower",
@@ -129,6 +130,7 @@ def background_drift() -> Metric:
 
     return mean_metric(
         name="background_drift",
+        family="colour",
         summary="CIEDE2000 difference of the background's colour",
         observe=observe,
         better="lower",

@@ -56,6 +56,7 @@ def dab_w1(*, background: str = "tile", vectors: str = "h-dab") -> Metric:
 
     return mean_metric(
         name="dab_w1",
+        family="amount",
         summary="Wasserstein-1 distance of DAB optical densities",
         observe=observe,
         better="lower",
@@ -80,6 +81,7 @@ def dab_js(*, background: str = "tile", vectors: str = "h-dab") -> Metric:
 
     return mean_metric(
         name="dab_js",
+        family="amount",
         summary="Jensen-Shannon distance of DAB histograms, shared range",
         observe=observe,
         better="lower",

@@ -308,6 +308,7 @@ def stain_fidelity(
 
     return Metric(
         name="stain_fidelity",
+        family="composite",
         summary=f"amount, place and texture of both stains, displacements up to {radius_um:g} µm forgiven",
         compares=GENERATED_REAL,
         observe=observe,

@@ -86,6 +86,7 @@ def iod_fiji_bias(*, threshold: int = 100) -> Metric:
     """
     return Metric(
         name="iod_fiji_bias",
+        family="amount",
         summary="integrated optical density of DAB as in Fiji, generated less real",
         compares=GENERATED_REAL,
         observe=_observe_iod(threshold),
@@ -106,6 +107,7 @@ def iod_fiji_r(*, threshold: int = 100) -> Metric:
     """USIGAN's and PSPStain's "Pearson-R": correlation over tiles of Fiji's IOD (``iod_fiji_bias``); [-1, 1]."""
     return set_metric(
         name="iod_fiji_r",
+        family="amount",
         summary="correlation over tiles of the integrated optical density of DAB as in Fiji (USIGAN, PSPStain)",
         observe=_observe_iod(threshold),
         score=pearson,
@@ -144,6 +146,7 @@ def _pixel_correlations(batch: Batch, planes: Callable[[Tensor], Tensor]) -> Row
 def _pixel_metric(name: str, summary: str, planes: Callable[[Tensor], Tensor], citation: str) -> Metric:
     return mean_metric(
         name=name,
+        family="pixel",
         summary=summary,
         observe=lambda batch: _pixel_correlations(batch, planes),
         better="higher",

@@ -100,6 +100,7 @@ def dab_class_order_violations(*, order: str = HER2_ORDER, background: str = "ti
 
     return set_metric(
         name="dab_class_order_violations",
+        family="amount",
         summary="pairs of scores whose mean DAB is out of order",
         observe=observe,
         score=score,
@@ -175,6 +176,7 @@ def _within_metric(name: str, summary: str, separation: Separation, citation: st
 
     return set_metric(
         name=name,
+        family="amount",
         summary=summary,
         observe=lambda batch: _labelled(batch, separation, [_code(tag) for tag in batch.labels]),
         score=score,

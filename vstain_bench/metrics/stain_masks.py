@@ -87,6 +87,7 @@ def _kataria(name: str, summary: str, compare: Callable[[Mask, Mask], float], *,
 
     return mean_metric(
         name=name,
+        family="place",
         summary=summary,
         observe=observe,
         better="lower" if distance else "higher",
@@ -166,6 +167,7 @@ def positive_fraction_tdkstain() -> Metric:
 
     return mean_metric(
         name="positive_fraction_tdkstain",
+        family="amount",
         summary="absolute error of the share of pixels with saturated DAB (TDKstain)",
         observe=observe,
         better="lower",

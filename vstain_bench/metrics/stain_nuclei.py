@@ -66,6 +66,7 @@ def nuclei_count_error(*, detector: str = _DETECTOR, background: str = "tile", v
 
     return mean_metric(
         name="nuclei_count_error",
+        family="nuclei",
         summary="absolute error of the number of nuclei",
         observe=observe,
         better="lower",
@@ -95,6 +96,7 @@ def nuclei_f1(
 
     return mean_metric(
         name="nuclei_f1",
+        family="nuclei",
         summary=f"nuclei of generated and real within {radius_um:g} µm of each other (F1)",
         observe=observe,
         better="higher",
@@ -154,6 +156,7 @@ def nuclei_positive_fraction_error(
 
     return Metric(
         name="nuclei_positive_fraction_error",
+        family="nuclei",
         summary="absolute error of the share of DAB-positive nuclei",
         compares=GENERATED_REAL,
         observe=observe,

@@ -44,6 +44,7 @@ def _block_correlation(name: str, block_um: float, separation: Separation) -> Me
 
     return mean_metric(
         name=name,
+        family="place",
         summary=f"correlation of mean DAB optical density over blocks of {block_um:g} µm",
         observe=observe,
         better="higher",
@@ -132,6 +133,7 @@ def dab_tolerance_dice(
 
     return mean_metric(
         name="dab_tolerance_dice",
+        family="place",
         summary=f"overlap of DAB masks within {tolerance_um:g} µm",
         observe=observe,
         better="higher",
@@ -242,6 +244,7 @@ def _area_metric(name: str, summary: str, *, tolerance_um: float, threshold: flo
 
     return mean_metric(
         name=name,
+        family="place",
         summary=f"{summary} within {tolerance_um:g} µm",
         observe=observe,
         better="lower",

@@ -39,6 +39,7 @@ def _rgb_metric(name: str, summary: str, power: float, *, signed: bool) -> Metri
 
     return Metric(
         name=name,
+        family="amount",
         summary=summary,
         compares=GENERATED_REAL,
         observe=lambda batch: _rgb_density(batch, power),
@@ -84,6 +85,7 @@ def iod_rgb_r() -> Metric:
     """UNIStainNet's ``iod_pearson_r``: correlation over tiles of the mean OD over all RGB channels."""
     return set_metric(
         name="iod_rgb_r",
+        family="amount",
         summary="correlation over tiles of the mean optical density of all RGB channels",
         observe=lambda batch: _rgb_density(batch, 1.0),
         score=pearson,
@@ -133,6 +135,7 @@ def fod_psp() -> Metric:
 
     return mean_metric(
         name="fod_psp",
+        family="amount",
         summary="absolute error of PSPStain's mean focal optical density",
         observe=observe,
         better="lower",
@@ -190,6 +193,7 @@ def dab_kl_unistain() -> Metric:
     """
     return mean_metric(
         name="dab_kl_unistain",
+        family="amount",
         summary="KL divergence of DAB histograms (UNIStainNet)",
         observe=lambda batch: _divergences(batch, symmetric=False),
         better="lower",
@@ -208,6 +212,7 @@ def dab_jsd_unistain() -> Metric:
     """
     return mean_metric(
         name="dab_jsd_unistain",
+        family="amount",
         summary="Jensen-Shannon divergence of DAB histograms (UNIStainNet)",
         observe=lambda batch: _divergences(batch, symmetric=True),
         better="lower",
@@ -238,6 +243,7 @@ def dab_p90_mae_unistain() -> Metric:
 
     return Metric(
         name="dab_p90_mae_unistain",
+        family="amount",
         summary="absolute error of the mean of the strongest tenth of DAB (UNIStainNet)",
         compares=GENERATED_REAL,
         observe=_darkest_tenths,
@@ -261,6 +267,7 @@ def dab_p90_r_unistain() -> Metric:
     """
     return set_metric(
         name="dab_p90_r_unistain",
+        family="amount",
         summary="correlation over tiles of the mean of the strongest tenth of DAB (UNIStainNet)",
         observe=_darkest_tenths,
         score=pearson,
@@ -298,6 +305,7 @@ def dab_jsd_cssp2p() -> Metric:
     """
     return mean_metric(
         name="dab_jsd_cssp2p",
+        family="amount",
         summary="Jensen-Shannon distance of DAB histograms, each image on its own range (CSSP2P)",
         observe=lambda batch: jensen_shannon(
             *(

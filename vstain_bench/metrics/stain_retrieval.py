@@ -103,6 +103,7 @@ def tile_retrieval(*, top: int = 1, background: str = "tile", vectors: str = "h-
     separation = Separation(background, vectors)
     return set_metric(
         name="tile_retrieval",
+        family="place",
         summary=f"own real tile among the {top} most alike by stain pattern",
         observe=lambda batch: _observe(batch, separation),
         score=lambda rows: float(_found(*own_ranks(rows), top).mean()),
@@ -127,6 +128,7 @@ def tile_retrieval_mrr(*, background: str = "tile", vectors: str = "h-dab") -> M
     separation = Separation(background, vectors)
     return set_metric(
         name="tile_retrieval_mrr",
+        family="place",
         summary="mean reciprocal rank of the own real tile by stain pattern",
         observe=lambda batch: _observe(batch, separation),
         score=lambda rows: float(_reciprocal(*own_ranks(rows)).mean()),

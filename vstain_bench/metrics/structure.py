@@ -41,6 +41,7 @@ def ssim(*, sigma: float = 1.5, k1: float = 0.01, k2: float = 0.03) -> Metric:
     window = Window("gaussian", 11, sigma)
     return mean_metric(
         name="ssim",
+        family="structure",
         summary="structural similarity, Gaussian window, valid region",
         observe=lambda batch: _structural_similarity(batch, window, k1=k1, k2=k2, margin=window.margin),
         better="higher",
@@ -62,6 +63,7 @@ def ssim_skimage7() -> Metric:
     window = Window("uniform", 7)
     return mean_metric(
         name="ssim_skimage7",
+        family="structure",
         summary="structural similarity, uniform 7 × 7 window (BCI, ASP)",
         observe=lambda batch: _structural_similarity(
             batch, window, k1=0.01, k2=0.03, margin=window.margin, sample=True
@@ -81,6 +83,7 @@ def ssim_torchmetrics() -> Metric:
     window = Window("gaussian", 11, 1.5)
     return mean_metric(
         name="ssim_torchmetrics",
+        family="structure",
         summary="structural similarity, reflect padding, uncropped (CSSP2P)",
         observe=lambda batch: _structural_similarity(batch, window, k1=0.01, k2=0.03, margin=0),
         better="higher",
@@ -116,6 +119,7 @@ def ms_ssim() -> Metric:
     window = Window("gaussian", 11, 1.5)
     return mean_metric(
         name="ms_ssim",
+        family="structure",
         summary="multi-scale structural similarity, five octaves",
         observe=lambda batch: _multi_scale(batch, window),
         better="higher",
@@ -148,6 +152,7 @@ def ms_ssim_torchmetrics() -> Metric:
     window = Window("gaussian", 11, 1.5)
     return mean_metric(
         name="ms_ssim_torchmetrics",
+        family="structure",
         summary="multi-scale structural similarity, channels pooled (CSSP2P)",
         observe=lambda batch: _multi_scale_pooled(batch, window),
         better="higher",
@@ -168,6 +173,7 @@ def css(*, sigma: float = 1.5, k2: float = 0.03) -> Metric:
     window = Window("gaussian", 11, sigma)
     return mean_metric(
         name="css",
+        family="structure",
         summary="contrast-structure similarity to the H&E",
         compares=GENERATED_SOURCE,
         observe=lambda batch: tile_means(contrast_structure(batch, GENERATED_SOURCE, window, k2=k2)),
@@ -186,6 +192,7 @@ def css_uniform5() -> Metric:
     window = Window("uniform", 5)
     return mean_metric(
         name="css_uniform5",
+        family="structure",
         summary="contrast-structure similarity to the H&E, uniform 5 × 5 window (Liu 2021)",
         compares=GENERATED_SOURCE,
         observe=lambda batch: tile_means(
@@ -215,6 +222,7 @@ def css_global(*, k2: float = 0.03) -> Metric:
     """CSS with one window, the whole tile, per channel: the formula of the CSSP2P paper read literally."""
     return mean_metric(
         name="css_global",
+        family="structure",
         summary="contrast-structure similarity to the H&E, one global window",
         compares=GENERATED_SOURCE,
         observe=lambda batch: _global_contrast_structure(batch, k2),

@@ -5,13 +5,16 @@ from collections.abc import Mapping
 
 from vstain_bench.present.sheet import Cell, Tone
 from vstain_bench.results.table import CONTROL_PREFIX, Row
+from vstain_bench.types import Direction
 
 ARROWS = {"higher": "↑", "lower": "↓", "target": "→"}
 MARK = "†"
 MOST_DECIMALS = 6
+UNTOLD = "its table, of an earlier schema, does not say: the signature is what is known"
+"""What stands for the summary of a metric where a table has none."""
 
 
-def decimals_of(rows: list[Row]) -> int:
+def decimals_of(rows: list[Row], better: Direction) -> int:
     """Return how many decimals a column deserves: two digits of the typical spread among the models.
 
     More are given until the two best models differ, where they do at all.
@@ -27,19 +30,19 @@ def decimals_of(rows: list[Row]) -> int:
     else:
         digits = 3 - math.floor(math.log10(max((abs(row.value) for row in models if row.value), default=1.0)))
     digits = min(max(digits, 0), MOST_DECIMALS)
-    place = places(rows)
+    place = places(rows, better)
     best = {row.value for row in models if row.value is not None and place.get(row.model)}
     while digits < MOST_DECIMALS and len({f"{value:.{digits}f}" for value in best}) < len(best):
         digits += 1
     return digits
 
 
-def places(rows: list[Row]) -> dict[str, int]:
+def places(rows: list[Row], better: Direction) -> dict[str, int]:
     """Return 1 for the best and 2 for the second model among rows over the same tiles; equal values share a place."""
-    ranked = [row for row in rows if row.value is not None and not row.is_control and row.better != "target"]
-    if len(ranked) < 2 or len({row.tiles + row.infinite for row in ranked}) > 1:
+    ranked = [row for row in rows if row.value is not None and not row.is_control]
+    if better == "target" or len(ranked) < 2 or len({row.tiles + row.infinite for row in ranked}) > 1:
         return {}
-    sign = -1 if ranked[0].better == "higher" else 1
+    sign = -1 if better == "higher" else 1
     values = sorted({sign * row.value for row in ranked if row.value is not None})
     return {
         row.model: values.index(sign * row.value) + 1

@@ -2,7 +2,7 @@
 
 from vstain_bench.present.numbers import ARROWS, cell_of, counted, decimals_of, model_title, places
 from vstain_bench.present.sheet import Cell, Head, Line, Sheet
-from vstain_bench.results.table import Row, Table
+from vstain_bench.results.table import MetricRecord, Row, Table
 
 
 def scores(table: Table, label: str | None = None) -> Sheet:
@@ -12,16 +12,16 @@ def scores(table: Table, label: str | None = None) -> Sheet:
     """
     models = table.row_models()
     lines = []
-    for first in table.metrics():
-        cells = _cells(table, first.metric, label)
+    for record in table.metrics:
+        cells = _cells(table, record, label)
         if any(cell.number is not None for cell in cells.values()):
-            lines.append(Line(metric_head(first), tuple(cells[model] for model in models)))
+            lines.append(Line(metric_head(record), tuple(cells[model] for model in models)))
     return Sheet(columns=tuple(_model_head(table, model) for model in models), lines=tuple(lines), turns=True)
 
 
-def metric_head(row: Row) -> Head:
+def metric_head(record: MetricRecord) -> Head:
     """Return what a metric is called."""
-    return Head(row.metric, ARROWS[row.better], row.unit, note=row.signature, key=row.metric)
+    return Head(record.name, ARROWS[record.better], record.unit, note=record.signature, key=record.name)
 
 
 def _model_head(table: Table, model: str) -> Head:
@@ -36,19 +36,19 @@ def by_label(table: Table) -> list[Sheet]:
     """Return one sheet per metric that has a value under some label: a row per model, a column per label."""
     labels, models, sheets = table.labels(), table.row_models(), []
     columns = tuple(Head(label, unit=f"n = {table.inputs.labels.get(label, 0)}", key=label) for label in labels)
-    for first in table.metrics():
-        cells = {label: _cells(table, first.metric, label) for label in labels}
+    for record in table.metrics:
+        cells = {label: _cells(table, record, label) for label in labels}
         if any(cell.number is not None for each in cells.values() for cell in each.values()):
             lines = (
                 Line(_model_head(table, model), tuple(cells[label][model] for label in labels)) for model in models
             )
-            sheets.append(Sheet(columns, tuple(lines), title=metric_head(first).full))
+            sheets.append(Sheet(columns, tuple(lines), title=metric_head(record).full))
     return sheets
 
 
 def clustering(table: Table) -> Sheet | None:
     """Return, per model and metric, how alike tiles of one patient are, and what they are worth; None if unknown."""
-    heads = [metric_head(first) for first in table.metrics()]
+    heads = [metric_head(record) for record in table.metrics]
     found = {(row.model, row.metric): row for row in table.rows if row.icc is not None and row.label is None}
     known = [head for head in heads if any((model, head.key) in found for model in table.models)]
     if not known:
@@ -67,9 +67,9 @@ def _clustered(row: Row | None) -> Cell:
     return Cell(f"{row.icc:.2f}", interval=worth, number=row.icc)
 
 
-def _cells(table: Table, metric: str, label: str | None) -> dict[str, Cell]:
+def _cells(table: Table, record: MetricRecord, label: str | None) -> dict[str, Cell]:
     """Return the cells of one metric by model."""
-    rows = [row for row in table.rows if (row.metric, row.label) == (metric, label)]
-    digits, place = decimals_of(rows), places(rows)
+    rows = [row for row in table.rows if (row.metric, row.label) == (record.name, label)]
+    digits, place = decimals_of(rows, record.better), places(rows, record.better)
     found = {row.model: row for row in rows}
     return {model: cell_of(found.get(model), digits, place.get(model, 0)) for model in table.row_models()}

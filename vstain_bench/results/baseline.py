@@ -10,12 +10,11 @@ from pydantic import Field, ValidationError
 
 from vstain_bench.errors import UsageError
 from vstain_bench.results.folder import RunFolder
-from vstain_bench.results.table import FrozenModel, Row, Table, read_table
+from vstain_bench.results.table import FrozenModel, Row, Table, parse_table, read_table
 
-BASELINE_VERSION = "1.0"
+BASELINE_VERSION = "1.1"
 READ = (
-    "model", "metric", "signature", "condition", "label", "value", "low", "high", "interval", "unit", "better", "tiles",
-    "groups", "infinite", "status", "reason",
+    "model", "metric", "label", "value", "low", "high", "interval", "tiles", "groups", "infinite", "status", "reason",
 )  # fmt: skip
 """What a gate reads of a row. The rest is left out, so that a changed baseline shows changed numbers and no more."""
 
@@ -37,11 +36,14 @@ class Baseline(FrozenModel):
     def to_json(self) -> str:
         """Return strict JSON with one line per row, so that a version control shows which numbers changed."""
         head = self.model_dump(mode="json", exclude={"table"})
-        table = self.table.model_dump(mode="json", exclude={"rows"}, exclude_defaults=True)
-        rows = [row.model_dump(mode="json", exclude_defaults=True) for row in self.table.rows]
-        lines = ",\n".join(f"   {_dump(row)}" for row in rows)
-        text = _dump(head | {"table": table | {"rows": []}}, indent=1)  # in a string its quotes would be escaped
-        return text.replace('"rows": []', f'"rows": [\n{lines}\n  ]') + "\n"
+        table = self.table.model_dump(mode="json", exclude={"metrics", "rows"}, exclude_defaults=True)
+        version = {"schema_version": self.table.schema_version}
+        text = _dump(head | {"table": version | table | {"metrics": [], "rows": []}}, indent=1)
+        for key, each in (("metrics", self.table.metrics), ("rows", self.table.rows)):
+            lines = ",\n".join(f"   {_dump(one.model_dump(mode='json', exclude_defaults=True))}" for one in each)
+            # In a string the quotes would be escaped.
+            text = text.replace(f'  "{key}": []', f'  "{key}": [\n{lines}\n  ]')
+        return text + "\n"
 
 
 def _dump(content: object, indent: int | None = None) -> str:
@@ -57,13 +59,17 @@ def trimmed(table: Table) -> Table:
         controls=table.controls,
         models=table.models,
         warnings=(),
+        metrics=tuple(record.model_copy(update={"summary": None, "citation": None}) for record in table.metrics),
         rows=rows,
     )
 
 
 def digest(table: Table) -> str:
     """Return the sha256 of what a gate reads of a table; a field that a later version adds does not change it."""
-    content = trimmed(table).model_dump(mode="json", exclude_defaults=True)
+    return _digest(trimmed(table).model_dump(mode="json", exclude_defaults=True))
+
+
+def _digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
@@ -94,9 +100,11 @@ class Numbers:
         table: The numbers.
         reason: Why they were accepted, or None where they are a run's own.
         plain: Whether they are a results.json, not a baseline file.
+        digest: What a baseline that replaces them names as the one before.
     """
 
     table: Table
+    digest: str
     reason: str | None = None
     plain: bool = True
 
@@ -113,7 +121,7 @@ def read_numbers(path: Path, role: str = "") -> Numbers:
     """
     where = f"{role} {path}".strip()
     if path.is_dir():
-        return Numbers(_distinct(RunFolder(path).read_table(), where))
+        return _numbers(RunFolder(path).read_table(), where)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as fault:
@@ -127,8 +135,12 @@ def read_numbers(path: Path, role: str = "") -> Numbers:
         raise UsageError(where=where, found=f"it cannot be read: {fault}", expected="JSON in UTF-8") from fault
     baseline = parse_baseline(text, where)
     if baseline is None:
-        return Numbers(_distinct(read_table(text, where), where))
-    return Numbers(_distinct(baseline.table, where), baseline.reason, plain=False)
+        return _numbers(read_table(text, where), where)
+    return Numbers(_distinct(baseline.table, where), baseline.digest, baseline.reason, plain=False)
+
+
+def _numbers(table: Table, where: str) -> Numbers:
+    return Numbers(_distinct(table, where), digest(table))
 
 
 def parse_baseline(text: str, where: str) -> Baseline | None:
@@ -149,24 +161,27 @@ def parse_baseline(text: str, where: str) -> Baseline | None:
     if not isinstance(content, dict) or "baseline_version" not in content:
         return None
     version = content["baseline_version"]
-    if version != BASELINE_VERSION:
+    if version not in (BASELINE_VERSION, "1.0"):
         raise UsageError(
             where=where,
             found=f"baseline_version {version!r}",
-            expected=repr(BASELINE_VERSION),
+            expected=f"{BASELINE_VERSION!r} or '1.0'",
             next_step="Use the vstain-bench that wrote it, or accept a run anew.",
         )
     try:
-        baseline = Baseline.model_validate(content)
-    except ValidationError as fault:
-        first = fault.errors()[0]
+        # In a file of version 1.0 the digest is that of the table as it stands there, which names no schema.
+        stored = content.get("table") if version == "1.0" else None
+        table = parse_table({"schema_version": "1.0", **stored} if isinstance(stored, dict) else content.get("table"))
+        baseline = Baseline.model_validate({**content, "baseline_version": BASELINE_VERSION, "table": table})
+    except ValueError as fault:
+        first = fault.errors()[0] if isinstance(fault, ValidationError) else {"loc": ("table",), "msg": str(fault)}
         raise UsageError(
             where=f"{where}, {'.'.join(str(part) for part in first['loc'])}",
             found=f"not a baseline: {first['msg']}",
             expected="a file as written by 'vstain-bench gate --accept'",
             next_step="Restore it from version control.",
         ) from fault
-    if digest(baseline.table) != baseline.digest:
+    if (_digest(stored) if stored is not None else digest(baseline.table)) != baseline.digest:
         raise UsageError(
             where=where,
             found="its numbers are not those that were accepted: the digest differs",
@@ -176,22 +191,22 @@ def parse_baseline(text: str, where: str) -> Baseline | None:
     return baseline
 
 
-Key = tuple[str, str, str | None, str]
+Key = tuple[str, str, str | None]
 
 
 def key_of(row: Row) -> Key:
-    """Return what identifies a number: model, metric, label, condition."""
-    return row.model, row.metric, row.label, row.condition
+    """Return what identifies a number: model, metric, label."""
+    return row.model, row.metric, row.label
 
 
 def _distinct(table: Table, where: str) -> Table:
     """Refuse a table in which a number occurs twice."""
-    for (model, metric, label, condition), times in Counter(map(key_of, table.rows)).items():
+    for (model, metric, label), times in Counter(map(key_of, table.rows)).items():
         if times > 1:
             raise UsageError(
                 where=where,
-                found=f"{metric} of '{model}' (label {label}, {condition}) occurs {times} times",
-                expected="every model, metric, label and condition once",
+                found=f"{metric} of '{model}' (label {label}) occurs {times} times",
+                expected="every model, metric and label once",
                 next_step="Score again, or restore the file.",
             )
     return table

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vstain_bench.errors import InputError
-from vstain_bench.results.table import Controls, Inputs, Row, Table
+from vstain_bench.results.table import Controls, Inputs, MetricRecord, Row, Table
 
 Kind = Literal[
     "partial", "tiles", "n", "labels", "groups", "resolution", "metric", "signature", "status", "infinite", "controls"
@@ -55,32 +55,24 @@ class Comparability:
         return (*self.inputs, *(each for found in self.metrics.values() for each in found))
 
 
-def parse_signature(signature: str) -> dict[str, str]:
-    """Return the parameters of a signature by name, ``cmp`` and ``v`` among them."""
-    parameters: dict[str, str] = {}
-    last = ""
-    for part in signature.split("|")[1:]:
-        key, colon, value = part.partition(":")
-        if colon:
-            parameters[key], last = value, key
-        elif last:  # a value that holds a bar itself
-            parameters[last] += f"|{part}"
-    return parameters
+def _parts(record: MetricRecord) -> dict[str, str]:
+    """Return everything that can change a metric's number as text, by name."""
+    params = {key: str(value) for key, value in record.params.items()}
+    return {"cmp": "-".join(record.compares), **params, "v": str(record.version)}
 
 
-def signature_obstacles(metric: str, signatures: Mapping[str, str]) -> tuple[Obstacle, ...]:
+def signature_obstacles(records: Mapping[str, MetricRecord]) -> tuple[Obstacle, ...]:
     """Return every parameter of a metric in which a run differs from the first.
 
     Args:
-        metric: Name of the metric.
-        signatures: Its signature in each run, by the run's name.
+        records: What the metric is in each run, by the run's name.
     """
-    (first, own), *others = signatures.items()
-    found = []
-    for other, signature in others:
-        if signature == own:
+    (first, own), *others = records.items()
+    metric, found = own.name, []
+    for other, record in others:
+        if record.signature == own.signature:
             continue
-        mine, theirs = parse_signature(own), parse_signature(signature)
+        mine, theirs = _parts(own), _parts(record)
         differing = [key for key in dict.fromkeys((*mine, *theirs)) if mine.get(key) != theirs.get(key)]
         for key in differing:
             name, one, two = _WORDS.get(key, key), mine.get(key, _ABSENT), theirs.get(key, _ABSENT)
@@ -89,7 +81,7 @@ def signature_obstacles(metric: str, signatures: Mapping[str, str]) -> tuple[Obs
                 Obstacle("signature", metric, f"{metric}: {name} {verb} {one} in {first} and {two} in {other}")
             )
         if not differing:
-            text = f"{metric}: its definition is '{own}' in {first} and '{signature}' in {other}"
+            text = f"{metric}: its definition is '{own.signature}' in {first} and '{record.signature}' in {other}"
             found.append(Obstacle("signature", metric, text))
     return tuple(found)
 
@@ -151,15 +143,14 @@ def _micrometres(inputs: Inputs) -> str:
 
 
 def row_obstacles(rows: Mapping[str, Row]) -> tuple[Obstacle, ...]:
-    """Return what differs between rows of one metric, label and condition: signature, number of tiles, missing values.
+    """Return what differs between rows of one metric and label: number of tiles, missing values.
 
-    The tiles themselves are the tables' matter: ``input_obstacles``.
+    The tiles themselves and the definition are the tables' matter: ``input_obstacles``, ``signature_obstacles``.
 
     Args:
         rows: One row of each run (or of each model), by the name it is told by.
     """
-    metric = next(iter(rows.values())).metric
-    found = list(signature_obstacles(metric, {name: row.signature for name, row in rows.items()}))
+    found = []
     for name, row in rows.items():
         if row.value is None:
             text = f"{row.metric}: no value in {name} ({row.status}: {row.reason})"
@@ -201,7 +192,7 @@ def compare_runs(tables: Mapping[str, Table], metrics: Sequence[str] | None = No
         tables: The table of each run, by the run's name; one run compares with itself, model by model.
         metrics: The metrics that matter; by default all that occur in any run.
     """
-    names = metrics or dict.fromkeys(row.metric for table in tables.values() for row in table.metrics())
+    names = metrics or dict.fromkeys(name for table in tables.values() for name in table.metric_names())
     inputs = input_obstacles({name: table.inputs for name, table in tables.items()})
     return Comparability(inputs, {metric: _metric_obstacles(tables, metric) for metric in names})
 
@@ -216,13 +207,9 @@ def _metric_obstacles(tables: Mapping[str, Table], metric: str) -> tuple[Obstacl
         rows |= {name if len(own) == 1 else f"{row.model} of {name}": row for row in own}
     if missing:
         return tuple(missing)
-    # The models of a run share their signature; told once per run it is told by the run's name.
-    signatures = {
-        name: next(row.signature for row in table.rows if row.metric == metric) for name, table in tables.items()
-    }
     return (
-        *signature_obstacles(metric, signatures),
-        *(each for each in row_obstacles(rows) if each.kind != "signature"),
+        *signature_obstacles({name: table.metric(metric) for name, table in tables.items()}),
+        *row_obstacles(rows),
     )
 
 

@@ -61,7 +61,7 @@ class RunFolder(JobFolder):
         return read_json(self.run, "run.json as 'vstain-bench run' writes it") if self.run.is_file() else {}
 
     def read_tiles(self) -> "pd.DataFrame":
-        """Return one row per model, tile and metric, with group, label, signature, condition and value."""
+        """Return one row per model, tile and metric, with group, label, signature and value."""
         import pandas as pd
 
         self.require()

@@ -1,16 +1,23 @@
-"""The one table that reports, gates and leaderboards read: rows, and what was measured on what."""
+"""The one table that reports, gates and leaderboards read: numbers, what was measured on what, and how.
+
+A table describes its own metrics, so whoever reads it needs neither the registry nor a signature's parts. Rows name
+their metric: no table holds two metrics of one name.
+"""
 
 import json
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vstain_bench.errors import UsageError
+from vstain_bench.results.migrate import to_current
+from vstain_bench.words import Direction, Family, Side
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 CONTROL_PREFIX = "control:"
 
 Status = Literal["ok", "undefined", "unavailable"]
+Parameter = str | int | float | bool
 
 
 class FrozenModel(BaseModel):
@@ -19,13 +26,37 @@ class FrozenModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class MetricRecord(FrozenModel):
+    """What one metric of the table is: all that a reader needs beside its numbers.
+
+    Null is what a table of schema 1.0 did not say.
+    """
+
+    name: str = Field(description="Exact name, by which rows refer to it")
+    definition: str = Field(description="Name under which it is registered: 'fd' for 'fd_uni' over an encoder 'uni'")
+    params: dict[str, Parameter] = Field(description="Everything that can change the number, by name")
+    version: int = Field(description="Raised when the same parameters give another number than before")
+    signature: str = Field(description="Name, sides, parameters and version as one string: numbers compare if equal")
+    summary: str | None = Field(None, description="What is compared with what, in one line")
+    compares: tuple[Side, ...] = Field(description="The sides that it reads")
+    better: Direction
+    unit: str = Field("", description="Unit of the number; empty for a pure number")
+    perfect: float | None = Field(None, description="The number for identical sides; null where it is not finite")
+    range: tuple[float | None, float | None] | None = Field(
+        None, description="Smallest and largest possible number; null for an end that is not finite"
+    )
+    interval: Literal["bootstrap", "jackknife"] | None = Field(
+        None, description="'bootstrap' for a mean over tiles, 'jackknife' for a score of a whole set"
+    )
+    family: Family | None = Field(None, description="What it looks at")
+    citation: str | None = Field(None, description="The paper, or file and commit where code was the definition")
+
+
 class Row(FrozenModel):
     """One number: a model's score on one metric, over all tiles or those of one label."""
 
     model: str = Field(description="Model, or a control when it begins with 'control:'")
-    metric: str = Field(description="Exact name of the metric")
-    signature: str = Field(description="Everything that can change the number")
-    condition: str = Field("clean", description="'clean', or the perturbation that the tiles went through")
+    metric: str = Field(description="Name of one of the table's metrics")
     label: str | None = Field(None, description="Only tiles of this label; null for all")
     value: float | None = Field(None, description="The score; null unless status is 'ok'")
     sd: float | None = Field(None, description="Standard deviation over tiles (n - 1); null for metrics of whole sets")
@@ -33,8 +64,6 @@ class Row(FrozenModel):
     low: float | None = Field(None, description="Lower end of the 95 % interval")
     high: float | None = Field(None, description="Upper end of the 95 % interval")
     interval: str | None = Field(None, description="How the interval was made, or why there is none")
-    unit: str = ""
-    better: Literal["higher", "lower", "target"]
     tiles: int = Field(description="Tiles that the value was computed from")
     groups: int | None = Field(None, description="Patients or slides among them; null when not known")
     infinite: int = Field(0, description="Tiles beside these whose value is not finite (identical tiles under PSNR)")
@@ -61,10 +90,9 @@ class Quantity(FrozenModel):
 
 
 class Protocol(FrozenModel):
-    """The named list of metrics that was asked for."""
+    """The named list of metrics that was asked for: those of the table, in its order."""
 
     name: str
-    signatures: tuple[str, ...]
 
 
 class Inputs(FrozenModel):
@@ -97,6 +125,7 @@ class Table(FrozenModel):
     controls: Controls
     models: tuple[str, ...] = Field(description="Models in the order given")
     warnings: tuple[str, ...] = Field(description="What a reader of the numbers must know")
+    metrics: tuple[MetricRecord, ...] = Field(description="What each metric is, in the order of the protocol")
     rows: tuple[Row, ...]
     quantities: tuple[Quantity, ...] = Field((), description="What the two sides are like, behind the metrics")
 
@@ -110,13 +139,25 @@ class Table(FrozenModel):
             (row for row in self.rows if row.model == model and row.metric == metric and row.label == label), None
         )
 
-    def metrics(self) -> list[Row]:
-        """Return the first row of each metric, in the order of the protocol."""
-        first: dict[str, Row] = {}
-        for row in self.rows:
-            first.setdefault(row.metric, row)
-        order = [signature.partition("|")[0] for signature in self.protocol.signatures]
-        return sorted(first.values(), key=lambda row: order.index(row.metric) if row.metric in order else len(order))
+    @model_validator(mode="after")
+    def _described(self) -> Self:
+        names = [record.name for record in self.metrics]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"metrics: '{twice}' occurs twice")
+        unknown = next((row.metric for row in self.rows if row.metric not in names), None)
+        if unknown is not None:
+            raise ValueError(f"rows: metric '{unknown}' is not among 'metrics'")
+        return self
+
+    def metric(self, of: Row | str) -> MetricRecord:
+        """Return what the metric of a row, or of that name, is."""
+        name = of if isinstance(of, str) else of.metric
+        return next(record for record in self.metrics if record.name == name)
+
+    def metric_names(self) -> list[str]:
+        """Return the names of all metrics, in the order of the protocol."""
+        return [record.name for record in self.metrics]
 
     def quantity(self, owner: str, metric: str, name: str, label: str | None = None) -> float | None:
         """Return one quantity, or None."""
@@ -135,16 +176,23 @@ class Table(FrozenModel):
 
 
 def read_table(text: str, where: str) -> Table:
-    """Return the table of a results.json, or say where it is not one."""
+    """Return the table of a results.json of this schema or an earlier one, or say where it is none."""
     try:
-        content = json.loads(text)
-        version = content.get("schema_version") if isinstance(content, dict) else None
-        if version != SCHEMA_VERSION:
-            raise ValueError(f"schema_version {version!r}, expected {SCHEMA_VERSION!r}")
-        return Table.model_validate(content)
+        return parse_table(json.loads(text))
     except ValueError as fault:
         raise UsageError(
             where=where,
             found=f"not a results table: {fault}",
-            expected=f"a results.json of schema {SCHEMA_VERSION}, as written by 'vstain-bench run'",
+            expected=f"a results.json of schema {SCHEMA_VERSION} or 1.0, as written by 'vstain-bench run'",
         ) from fault
+
+
+def parse_table(content: object) -> Table:
+    """Return the table that a JSON value holds.
+
+    Raises:
+        ValueError: it holds none; pydantic's ValidationError where it is one whose fields are wrong.
+    """
+    if not isinstance(content, dict):
+        raise ValueError("it is no object")
+    return Table.model_validate(to_current(content, SCHEMA_VERSION))

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from vstain_bench.results.table import CONTROL_PREFIX, FrozenModel
 
-VERDICT_VERSION = "1.0"
+VERDICT_VERSION = "1.1"
 
 Kind = Literal["worse", "missing", "incomparable", "undefined", "better", "new", "within", "same", "void", "ignored"]
 
@@ -35,7 +35,6 @@ class Finding(FrozenModel):
     model: str
     metric: str
     label: str | None = Field(description="Only tiles of this label; null for all")
-    condition: str
     kind: Kind
     baseline: float | None = Field(description="The accepted value; null where there is none")
     value: float | None = Field(description="The run's value; null where there is none")

@@ -137,7 +137,7 @@ def _choose_reference(entries: Sequence[Entry], name: str | None) -> Entry:
 def _require_comparable(runs: Mapping[str, Evidence], request: Request) -> Comparability:
     """Return which metrics compare, after refusing runs of other tiles and metrics of other definitions."""
     tables = {name: run.table for name, run in runs.items()}
-    known = list(dict.fromkeys(row.metric for table in tables.values() for row in table.metrics()))
+    known = list(dict.fromkeys(name for table in tables.values() for name in table.metric_names()))
     for option, names in (("--metrics", request.metrics), ("--primary", request.primary)):
         for name in names:
             if name not in known:

@@ -17,7 +17,7 @@ from vstain_bench.judge.compare.contrast import (
 )
 from vstain_bench.judge.evidence import Evidence, Sample
 from vstain_bench.results.comparison import Contrast
-from vstain_bench.results.table import Row
+from vstain_bench.results.table import MetricRecord
 from vstain_bench.stats.significance import TestName
 from vstain_bench.types import Metric
 
@@ -44,23 +44,21 @@ class Asked:
 
 def contrast_metric(models: Sequence[Entry], reference: Entry, asked: Asked) -> Iterator[Contrast]:
     """Yield the contrasts of models with the reference on one metric: over all tiles, then for each label."""
-    row = reference.evidence.table.find(reference.model, asked.metric)
-    if row is None:
-        raise KeyError(asked.metric)
-    definition = reference.evidence.definition(row.signature)
+    record = reference.evidence.table.metric(asked.metric)
+    definition = reference.evidence.definition(record)
 
     @cache
     def scored(entry: Entry, label: str | None) -> Scored:
-        return _score(row, definition, _of_label(_sample(entry, row, definition), label))
+        return _score(record, definition, _of_label(_sample(entry, record, definition), label))
 
     for label in (None, *reference.evidence.table.labels()):
         for entry in models:
-            question = _question(asked, row, definition, entry, reference, label)
+            question = _question(asked, record, definition, entry, reference, label)
             try:
-                mine, theirs = (_of_label(_sample(each, row, definition), label) for each in (entry, reference))
+                mine, theirs = (_of_label(_sample(each, record, definition), label) for each in (entry, reference))
                 if not np.array_equal(mine.tiles, theirs.tiles):
                     raise Undefined(f"the tiles of {entry.title} are not those of {reference.title}")
-                if _per_tile(entry, row) and row.better != "target":
+                if _per_tile(entry, record) and record.better != "target":
                     yield contrast_values(question, mine, theirs)
                 else:
                     yield contrast_scores(question, scored(entry, label), scored(reference, label), mine.groups)
@@ -68,13 +66,13 @@ def contrast_metric(models: Sequence[Entry], reference: Entry, asked: Asked) -> 
                 yield question.answer(reason=str(reason))
 
 
-def _per_tile(entry: Entry, row: Row) -> bool:
-    return entry.evidence.values(entry.model, row.metric) is not None
+def _per_tile(entry: Entry, record: MetricRecord) -> bool:
+    return entry.evidence.values(entry.model, record.name) is not None
 
 
-def _sample(entry: Entry, row: Row, definition: Metric | str) -> Sample:
+def _sample(entry: Entry, record: MetricRecord, definition: Metric | str) -> Sample:
     """Return the values per tile of a metric that has them, else what the journal keeps."""
-    found = entry.evidence.values(entry.model, row.metric)
+    found = entry.evidence.values(entry.model, record.name)
     if found is not None:
         return found
     if isinstance(definition, str):
@@ -89,26 +87,26 @@ def _of_label(sample: Sample, label: str | None) -> Sample:
     return sample if label is None else sample.where(sample.labels == label)
 
 
-def _score(row: Row, definition: Metric | str, sample: Sample) -> Scored:
+def _score(record: MetricRecord, definition: Metric | str, sample: Sample) -> Scored:
     """Return the score with and without each block of groups."""
     if isinstance(definition, str):
         raise Undefined(definition)
-    if row.better == "target" and definition.perfect is None:
+    if record.better == "target" and definition.perfect is None:
         raise Undefined("a target is best, and its definition does not say which")
     return score_mean(sample) if definition.values is not None else score_sample(definition, sample)
 
 
 def _question(
-    asked: Asked, row: Row, definition: Metric | str, entry: Entry, reference: Entry, label: str | None
+    asked: Asked, record: MetricRecord, definition: Metric | str, entry: Entry, reference: Entry, label: str | None
 ) -> Question:
     return Question(
         model=entry.title,
         reference=reference.title,
         metric=asked.metric,
-        signature=row.signature,
-        better=row.better,
-        unit=row.unit,
-        perfect=None if isinstance(definition, str) else definition.perfect,
+        signature=record.signature,
+        better=record.better,
+        unit=record.unit,
+        perfect=record.perfect,
         label=label,
         primary=asked.primary,
         test=asked.test,

@@ -42,15 +42,14 @@ def accept(request: Request, reason: str) -> Accepted:
     tables = (table, before.table) if before else (table,)
     _require_sound(request, table, tolerances_of(request, *tables))
     verdict = gate(request) if before else None
-    previous = digest(before.table) if before else None
-    if before and not before.plain and digest(table) == previous:
+    if before and not before.plain and digest(table) == digest(before.table):
         return Accepted(verdict, written=False)
     made = make_baseline(
         table,
         reason=" ".join(reason.split()),
         changes=changes(verdict) if verdict else (),
         versions=_versions(request),
-        previous=previous,
+        previous=before.digest if before else None,
     )
     publish_text(request.baseline, made.to_json())
     return Accepted(verdict, written=True)

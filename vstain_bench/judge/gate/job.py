@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vstain_bench.judge.gate.judge import Context, judge
 from vstain_bench.judge.gate.tolerances import NO_FILE, Names, Tolerances, read_tolerances
-from vstain_bench.metrics import METRICS, build
+from vstain_bench.metrics import METRICS
 from vstain_bench.present.gate.words import notes_of
 from vstain_bench.results.baseline import read_numbers
 from vstain_bench.results.table import Table
@@ -40,7 +40,7 @@ def gate(request: Request) -> Verdict:
     """
     run, before = read_numbers(request.run).table, read_numbers(request.baseline, "--baseline")
     tolerances = tolerances_of(request, run, before.table)
-    findings = judge(Context(run, before.table, tolerances, _perfect))
+    findings = judge(Context(run, before.table, tolerances))
     return Verdict(
         name=name_of(request),
         passed=passes(findings),
@@ -68,11 +68,6 @@ def tolerances_of(request: Request, *tables: Table) -> Tolerances:
     )
     tolerances.check_names(names, f"--tolerances {request.tolerances}")
     return tolerances
-
-
-def _perfect(metric: str) -> float | None:
-    """Return the value of identical sides under a metric, or None where it is not registered here."""
-    return build(metric).perfect if metric in METRICS else None
 
 
 def name_of(request: Request) -> str:

@@ -1,15 +1,23 @@
 """Every number of the run beside that of the baseline: worse, better, as before, or not comparable, and why."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from vstain_bench.judge.gate.tolerances import Tolerance, Tolerances
 from vstain_bench.present.gate.words import owner, told_cause, told_change
 from vstain_bench.results.baseline import key_of
-from vstain_bench.results.comparable import Obstacle, control_obstacles, input_obstacles, row_obstacles
-from vstain_bench.results.table import Row, Table
+from vstain_bench.results.comparable import (
+    Obstacle,
+    control_obstacles,
+    input_obstacles,
+    row_obstacles,
+    signature_obstacles,
+)
+from vstain_bench.results.table import MetricRecord, Row, Table
 from vstain_bench.results.verdict import Finding, Kind
+from vstain_bench.types import Direction
 
 RUN, BASELINE = "the run", "the baseline"
 _ROUNDING = 4 * sys.float_info.epsilon
@@ -24,14 +32,23 @@ class Context:
         run: The table under test.
         baseline: The accepted table.
         tolerances: How much worse a number may be.
-        perfect: From a metric's name to the value of identical sides, or None where it is not known; asked only for
-            metrics whose value should hit a target.
     """
 
     run: Table
     baseline: Table
     tolerances: Tolerances
-    perfect: Callable[[str], float | None]
+
+    def record(self, old: Row | None, new: Row | None) -> MetricRecord:
+        """Return what the metric of a number is, by the run's table where that has it."""
+        if new is not None:
+            return self.run.metric(new)
+        assert old is not None
+        return self.baseline.metric(old)
+
+    def target(self, metric: str) -> float | None:
+        """Return the value to hit, or None where neither table says it."""
+        found = (table.metric(metric).perfect for table in (self.run, self.baseline))
+        return next((value for value in found if value is not None), None)
 
 
 def judge(context: Context) -> tuple[Finding, ...]:
@@ -54,27 +71,28 @@ def _judge(old: Row | None, new: Row | None, shared: tuple[Obstacle, ...], conte
     row = new or old
     assert row is not None
     tolerance = context.tolerances.of(row)
+    found = partial(_finding, old, new, context.record(old, new), tolerance)
     if tolerance.kind == "ignore":
-        return _finding(old, new, tolerance, "ignored", cause="the tolerance is 'ignore'")
+        return found("ignored", cause="the tolerance is 'ignore'")
     if old is None:
         if row.value is None:
             cause = f"new, and {row.status}, {row.reason}"
-            return _finding(old, new, tolerance, _kind_without_value(old, row), cause=cause)
-        return _finding(old, new, tolerance, "new", cause=_lacking(row, context.baseline, BASELINE))
+            return found(_kind_without_value(old, row), cause=cause)
+        return found("new", cause=_lacking(row, context.baseline, BASELINE))
     if new is None:
-        return _finding(old, new, tolerance, "missing", cause=_lacking(row, context.run, RUN))
-    obstacles = row_obstacles({BASELINE: old, RUN: new})
+        return found("missing", cause=_lacking(row, context.run, RUN))
+    records = {BASELINE: context.baseline.metric(old), RUN: context.run.metric(new)}
+    obstacles = (*signature_obstacles(records), *row_obstacles({BASELINE: old, RUN: new}))
     # Other tiles explain another number of them, and a number that does not exist has none.
     kinds = ("signature",) if shared or None in (old.value, new.value) else ("signature", "n", "infinite")
     apart = [each.text for each in (*shared, *(each for each in obstacles if each.kind in kinds))]
-    apart += _told_otherwise(old, new)
+    apart += _told_otherwise(records[BASELINE], records[RUN])
     if apart:
-        return _finding(old, new, tolerance, "incomparable", cause="; ".join(apart))
+        return found("incomparable", cause="; ".join(apart))
     if new.value is None:
-        cause = f"{new.status}, {new.reason}"
-        return _finding(old, new, tolerance, _kind_without_value(old, new), cause=cause)
+        return found(_kind_without_value(old, new), cause=f"{new.status}, {new.reason}")
     if old.value is None:
-        return _finding(old, new, tolerance, "new", cause=f"the baseline has no value ({old.status}, {old.reason})")
+        return found("new", cause=f"the baseline has no value ({old.status}, {old.reason})")
     return _compared(old, new, tolerance, context)
 
 
@@ -89,15 +107,15 @@ def _kind_without_value(old: Row | None, new: Row) -> Kind:
     return "void" if old is None or (old.value is None and old.status == new.status) else "undefined"
 
 
-def _told_otherwise(old: Row, new: Row) -> Iterator[str]:
+def _told_otherwise(old: MetricRecord, new: MetricRecord) -> Iterator[str]:
     for field in ("better", "unit"):
         one, two = getattr(old, field), getattr(new, field)
         if one != two:
-            yield f"{new.metric}: {field} is '{one}' in {BASELINE} and '{two}' in {RUN}"
+            yield f"{new.name}: {field} is '{one}' in {BASELINE} and '{two}' in {RUN}"
 
 
 def _lacking(row: Row, table: Table, name: str) -> str:
-    """Return what a table lacks that it has no such row: the model, metric, label or condition, or the row alone."""
+    """Return what a table lacks that it has no such row: the model, metric or label, or the row alone."""
     rows = table.rows
     if row.model not in {each.model for each in rows}:
         return f"{name} has no {owner(row)}"
@@ -105,8 +123,6 @@ def _lacking(row: Row, table: Table, name: str) -> str:
         return f"{name} has no metric {row.metric}"
     if row.label not in {each.label for each in rows}:
         return f"{name} has no tile of label '{row.label}'"
-    if row.condition not in {each.condition for each in rows}:
-        return f"{name} has no condition '{row.condition}'"
     return f"{name} has no {row.metric} for {owner(row)}"
 
 
@@ -114,14 +130,15 @@ def _compared(old: Row, new: Row, tolerance: Tolerance, context: Context) -> Fin
     """Return the finding of two values that stand side by side."""
     assert old.value is not None
     assert new.value is not None
-    target = context.perfect(new.metric) if new.better == "target" else None
-    if new.better == "target" and target is None:
-        cause = f"{new.metric}: its target is not known here; pass --plugin with the file that defines it"
-        return _finding(old, new, tolerance, "incomparable", cause=cause)
+    record = context.run.metric(new)
+    found = partial(_finding, old, new, record, tolerance)
+    target = context.target(record.name) if record.better == "target" else None
+    if record.better == "target" and target is None:
+        return found("incomparable", cause=f"{record.name}: neither table says which value is best; score again")
     if tolerance.kind == "ci" and (old.low is None or old.high is None):
         cause = f"'ci' was asked for, and the baseline has no interval ({old.interval or 'none is known'})"
-        return _finding(old, new, tolerance, "incomparable", cause=cause)
-    loss = _loss(new, target) - _loss(old, target)
+        return found("incomparable", cause=cause)
+    loss = _loss(new.value, record.better, target) - _loss(old.value, record.better, target)
     allowed = tolerance.allowed(old.value) + _ROUNDING * max(abs(old.value), abs(new.value))
     kind: Kind
     if new.value == old.value:
@@ -130,15 +147,13 @@ def _compared(old: Row, new: Row, tolerance: Tolerance, context: Context) -> Fin
         kind = "within"
     else:
         kind = "worse" if loss >= 0 else "better"
-    told = told_change(old, new, kind, loss=loss, tolerance=tolerance, target=target)
-    return _finding(old, new, tolerance, kind, told=told, worsening=loss)
+    told = told_change(old, new, kind, unit=record.unit, loss=loss, tolerance=tolerance, target=target)
+    return found(kind, told=told, worsening=loss)
 
 
-def _loss(row: Row, target: float | None) -> float:
+def _loss(value: float, better: Direction, target: float | None) -> float:
     """Return a number that is lower for a better value."""
-    assert row.value is not None
-    losses = {"higher": -row.value, "lower": row.value, "target": abs(row.value - (target or 0.0))}
-    return losses[row.better]
+    return {"higher": -value, "lower": value, "target": abs(value - (target or 0.0))}[better]
 
 
 def _within_interval(old: Row, value: float) -> bool:
@@ -152,6 +167,7 @@ def _within_interval(old: Row, value: float) -> bool:
 def _finding(
     old: Row | None,
     new: Row | None,
+    record: MetricRecord,
     tolerance: Tolerance,
     kind: Kind,
     *,
@@ -165,14 +181,13 @@ def _finding(
         model=row.model,
         metric=row.metric,
         label=row.label,
-        condition=row.condition,
         kind=kind,
         baseline=old.value if old else None,
         value=new.value if new else None,
         worsening=worsening,
         allowed=tolerance.text,
-        unit=row.unit,
-        better=row.better,
+        unit=record.unit,
+        better=record.better,
         cause=cause,
         text=told or told_cause(row, kind, cause or ""),
     )

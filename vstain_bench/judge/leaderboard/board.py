@@ -13,7 +13,7 @@ from vstain_bench.judge.leaderboard.published import Published, PublishedTable
 from vstain_bench.judge.leaderboard.trust import Trust
 from vstain_bench.results.table import Controls, FrozenModel, Inputs, Row
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 
 class Place(FrozenModel):
@@ -51,6 +51,8 @@ class Head(FrozenModel):
     unit: str
     better: Literal["higher", "lower", "target"]
     perfect: float | None = Field(None, description="The ceiling: the number of identical sides, where it is known")
+    summary: str | None = Field(None, description="What is compared with what; null where the tables do not say")
+    citation: str | None = None
     unranked: str = Field("", description="Why no model is ranked on it, or an empty text")
     notes: tuple[str, ...] = Field((), description="Models that have no rank, and why")
 

@@ -17,7 +17,7 @@ from vstain_bench.judge.leaderboard.check_table import check_table
 from vstain_bench.judge.leaderboard.problem import Problem
 from vstain_bench.judge.leaderboard.published import parse_published
 from vstain_bench.present.numbers import counted
-from vstain_bench.results.table import SCHEMA_VERSION, FrozenModel, Table
+from vstain_bench.results.table import SCHEMA_VERSION, FrozenModel, parse_table
 
 
 class Verdict(FrozenModel):
@@ -63,18 +63,17 @@ def _check_results(path: Path, text: str) -> Verdict:
             next_step="Submit the file as 'vstain-bench run' wrote it.",
         )  # fmt: skip
         return Verdict(file=str(path), kind="results", problems=(problem,))
-    version = content.get("schema_version") if isinstance(content, dict) else None
-    if version != SCHEMA_VERSION:
-        problem = Problem(
-            where="schema_version", found=repr(version), expected=repr(SCHEMA_VERSION),
-            next_step="Score again with this version of vstain-bench, or submit a results.json.",
-        )  # fmt: skip
-        return Verdict(file=str(path), kind="results", problems=(problem,))
     try:
-        table = Table.model_validate(content)
+        table = parse_table(content)
     except ValidationError as fault:
         return Verdict(file=str(path), kind="results", problems=tuple(_schema_problems(fault)))
-    numbers = {"model": len(table.models), "metric": len(table.metrics()), "tile": table.inputs.tiles}
+    except ValueError as fault:
+        problem = Problem(
+            where="whole file", found=str(fault), expected=f"a results.json of schema {SCHEMA_VERSION} or 1.0",
+            next_step="Score again with this version of vstain-bench, or submit its results.json as written.",
+        )  # fmt: skip
+        return Verdict(file=str(path), kind="results", problems=(problem,))
+    numbers = {"model": len(table.models), "metric": len(table.metrics), "tile": table.inputs.tiles}
     about = ", ".join(counted(number, noun) for noun, number in numbers.items())
     return Verdict(file=str(path), kind="results", about=about, problems=tuple(check_table(table)))
 

@@ -3,21 +3,20 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from vstain_bench.errors import VstainError
 from vstain_bench.judge.leaderboard.problem import Problem
-from vstain_bench.metrics import METRICS, build
-from vstain_bench.results.comparable import parse_signature
-from vstain_bench.results.table import CONTROL_PREFIX, Row, Table
-from vstain_bench.types import Metric
+from vstain_bench.metrics import METRICS, record_of, restore
+from vstain_bench.results.table import CONTROL_PREFIX, MetricRecord, Row, Table
 
 LONGEST_NAME = 120
 ROUNDING = 1e-6
 """Share of its size by which a mean of means may miss the mean: sums of float64 are nearer by far."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _AGAIN = "Score again with 'vstain-bench run' and submit its results.json as written."
-_ENCODED = re.compile(r"^(?:fd|kd)_")
-"""Distances over an encoder of the user's own have its name behind that of the kind."""
+_TOLD = ("signature", "version", "compares", "better", "unit", "perfect", "range", "interval", "family")
+"""What a record says that its definition says, too."""
 
 
 def check_table(table: Table) -> Iterator[Problem]:
@@ -25,13 +24,14 @@ def check_table(table: Table) -> Iterator[Problem]:
     yield from _inputs(table)
     yield from _names(table)
     yield from _complete(table)
-    known: dict[str, Metric | None] = {}
+    known: dict[str, MetricRecord] = {}
+    for place, record in enumerate(table.metrics):
+        found = list(_definition(record, f"metrics.{place} ({record.name})"))
+        yield from found
+        if not found:
+            known[record.name] = _known(record)
     for place, row in enumerate(table.rows):
-        if row.signature not in known:
-            found = list(_definition(row, f"rows.{place}"))
-            yield from found
-            known[row.signature] = None if found else _build(row.metric)
-        yield from _row(table, row, f"rows.{place} ({told(row)})", known[row.signature])
+        yield from _row(table, row, f"rows.{place} ({told(row)})", known.get(row.metric))
     yield from _sums(table, known)
 
 
@@ -86,15 +86,14 @@ def _names(table: Table) -> Iterator[Problem]:
 
 def _complete(table: Table) -> Iterator[Problem]:
     """Yield rows that are missing, doubled, or of nobody."""
-    keys = Counter((row.model, row.metric, row.label, row.condition) for row in table.rows)
-    for (model, metric, label, _), number in keys.items():
+    keys = Counter((row.model, row.metric, row.label) for row in table.rows)
+    for (model, metric, label), number in keys.items():
         if number > 1:
             where = f"rows ({model}, {metric}{f', label {label}' if label is not None else ''})"
             yield Problem(where=where, found=f"{number} rows", expected="one")
-    names = [signature.partition("|")[0] for signature in table.protocol.signatures]
     for model in table.models:
-        for name in names:
-            if (model, name, None, "clean") not in keys:
+        for name in table.metric_names():
+            if (model, name, None) not in keys:
                 yield Problem(
                     where=f"rows ({model}, {name})", found="none over all tiles", next_step=_AGAIN,
                     expected="a row for each metric of the protocol, with a reason where it has no value",
@@ -105,47 +104,35 @@ def _complete(table: Table) -> Iterator[Problem]:
             yield Problem(
                 where=where, found="a model that 'models' lacks", expected=f"one of {', '.join(table.models)}"
             )
-        if row.signature not in table.protocol.signatures:
-            yield Problem(where=where, found=f"signature '{row.signature}'", expected="one of protocol.signatures")
-        if row.condition != "clean":
-            yield Problem(where=where, found=f"condition '{row.condition}'", expected="'clean'")
 
 
-def _definition(row: Row, where: str) -> Iterator[Problem]:
-    """Yield what of a signature is not known here."""
-    name = row.signature.partition("|")[0]
-    if name != row.metric:
-        yield Problem(where=where, found=f"signature of '{name}'", expected=f"one of '{row.metric}'", next_step=_AGAIN)
-        return
-    metric = _build(name)
-    if metric is None:
+def _definition(record: MetricRecord, where: str) -> Iterator[Problem]:
+    """Yield what of a metric is not known here, or otherwise."""
+    if record.definition not in METRICS:
         yield Problem(
-            where=where, found=f"metric '{name}', which is not known here", expected="a metric of 'list metrics'",
+            where=where,
+            found=f"metric '{record.name}', which is not known here",
+            expected="a metric of 'list metrics'",
             next_step="Pass --plugin FILE with its definition, or leave it out: vstain-bench run --metrics.",
-        )  # fmt: skip
+        )
         return
-    given, own = parse_signature(row.signature), parse_signature(metric.signature)
-    for key in dict.fromkeys((*own, *given)):
-        if (key in own) != (key in given):
-            found = f"no parameter '{key}'" if key in own else f"parameter '{key}'"
-            yield Problem(where=f"{where}, {name}", found=found, expected=metric.signature, next_step=_AGAIN)
-    for key in ("cmp", "v"):
-        if key in given and given[key] != own[key]:
-            what = "version" if key == "v" else "sides"
-            found = f"{what} {given[key]}"
-            yield Problem(where=f"{where}, {name}", found=found, expected=f"{what} {own[key]}", next_step=_AGAIN)
-    if row.better != metric.better:
-        yield Problem(where=f"{where}, better", found=row.better, expected=f"{metric.better} for {name}")
-    if row.unit != metric.unit:
-        yield Problem(where=f"{where}, unit", found=f"'{row.unit}'", expected=f"'{metric.unit}' for {name}")
+    try:
+        known = _known(record)
+    except VstainError as fault:
+        yield Problem(where=where, found=fault.found, expected=fault.expected, next_step=_AGAIN)
+        return
+    for field in _TOLD:
+        given, own = getattr(record, field), getattr(known, field)
+        if given is not None and given != own:
+            yield Problem(where=f"{where}, {field}", found=f"{given!r}", expected=f"{own!r}", next_step=_AGAIN)
 
 
-def _build(name: str) -> Metric | None:
-    found = name if name in METRICS else name[:2] if _ENCODED.match(name) else ""
-    return build(found) if found in METRICS else None
+def _known(record: MetricRecord) -> MetricRecord:
+    """Return what this installation says of the metric that a record describes."""
+    return record_of(restore(record.definition, record.params, record.name))
 
 
-def _row(table: Table, row: Row, where: str, metric: Metric | None) -> Iterator[Problem]:
+def _row(table: Table, row: Row, where: str, metric: MetricRecord | None) -> Iterator[Problem]:
     if (row.value is None) == (row.status == "ok"):
         found = f"status '{row.status}' {'without' if row.value is None else 'with'} a value"
         yield Problem(where=where, found=found, expected="a value where status is 'ok', and only there")
@@ -159,7 +146,7 @@ def _row(table: Table, row: Row, where: str, metric: Metric | None) -> Iterator[
             yield Problem(where=where, found=f"unbeaten '{name}'", expected="a control with rows in this table")
 
 
-def _numbers(row: Row, where: str, metric: Metric | None) -> Iterator[Problem]:
+def _numbers(row: Row, where: str, metric: MetricRecord | None) -> Iterator[Problem]:
     for name, number in (("sd", row.sd), ("standard_error", row.standard_error), ("infinite", row.infinite)):
         if number is not None and number < 0:
             yield Problem(where=f"{where}, {name}", found=f"{number}", expected="0 or more")
@@ -170,8 +157,10 @@ def _numbers(row: Row, where: str, metric: Metric | None) -> Iterator[Problem]:
         yield Problem(
             where=where, found=f"interval [{low:g}, {high:g}]", expected="the lower end first", next_step=_AGAIN
         )
-    if metric is not None and row.value is not None:
-        least, most = metric.value_range
+    if metric is not None and metric.range is not None and row.value is not None:
+        least, most = (
+            end if end is not None else sign * math.inf for end, sign in zip(metric.range, (-1, 1), strict=True)
+        )
         slack = ROUNDING * max(1.0, abs(row.value))
         if not least - slack <= row.value <= most + slack:
             yield Problem(
@@ -209,7 +198,7 @@ def _counts(table: Table, row: Row, where: str) -> Iterator[Problem]:
         yield Problem(where=f"{where}, groups", found=str(row.groups), expected=expected, next_step=_AGAIN)
 
 
-def _sums(table: Table, known: dict[str, Metric | None]) -> Iterator[Problem]:
+def _sums(table: Table, known: Mapping[str, MetricRecord]) -> Iterator[Problem]:
     """Yield means over all tiles that are not the mean of their labels' means, weighted by tiles."""
     by_label: dict[tuple[str, str], list[Row]] = {}
     for row in table.rows:
@@ -217,11 +206,12 @@ def _sums(table: Table, known: dict[str, Metric | None]) -> Iterator[Problem]:
             by_label.setdefault((row.model, row.metric), []).append(row)
     for place, row in enumerate(table.rows):
         parts = by_label.get((row.model, row.metric), [])
-        metric = known.get(row.signature)
+        metric = known.get(row.metric)
         if (
             row.label is not None
             or row.value is None
-            or not _is_mean(metric)
+            or metric is None
+            or metric.interval != "bootstrap"
             or sum(p.tiles for p in parts) != row.tiles
         ):
             continue
@@ -233,7 +223,3 @@ def _sums(table: Table, known: dict[str, Metric | None]) -> Iterator[Problem]:
                 where=f"rows.{place} ({told(row)}), value", found=f"{row.value:.10g}",
                 expected=f"{total / row.tiles:.10g}, the mean of its labels weighted by tiles", next_step=_AGAIN,
             )  # fmt: skip
-
-
-def _is_mean(metric: Metric | None) -> bool:
-    return metric is not None and metric.values is not None and metric.interval == "bootstrap"

@@ -16,7 +16,7 @@ from vstain_bench.judge.leaderboard.sources import Source, obstacles_between, pa
 from vstain_bench.judge.leaderboard.trust import read_trust
 from vstain_bench.results.comparable import Obstacle, refuse_unequal
 from vstain_bench.results.folder import RunFolder
-from vstain_bench.results.table import Row
+from vstain_bench.results.table import MetricRecord, Row
 
 DEFAULT_TITLE = "Leaderboard"
 
@@ -83,9 +83,15 @@ def make_leaderboard(paths: Sequence[Path], request: Request, progress: Progress
 
 
 def _chosen(source: Source, metrics: Sequence[str]) -> Source:
-    """Return the run with the metrics asked for alone, over clean tiles."""
-    rows = [row for row in source.table.rows if row.condition == "clean" and (not metrics or row.metric in metrics)]
-    return Source(source.name, source.table.model_copy(update={"rows": tuple(rows)}), source.folder, source.evidence)
+    """Return the run with the metrics asked for alone."""
+    if not metrics:
+        return source
+    table = source.table
+    kept = {
+        "metrics": tuple(record for record in table.metrics if record.name in metrics),
+        "rows": tuple(row for row in table.rows if row.metric in metrics),
+    }
+    return Source(source.name, table.model_copy(update=kept), source.folder, source.evidence)
 
 
 def _require_whole(sources: Iterable[Source]) -> None:
@@ -98,7 +104,7 @@ def _require_whole(sources: Iterable[Source]) -> None:
 
 
 def _require_known(sources: Sequence[Source], metrics: Sequence[str]) -> None:
-    known = list(dict.fromkeys(row.metric for source in sources for row in source.table.rows))
+    known = list(dict.fromkeys(name for source in sources for name in source.table.metric_names()))
     for name in metrics:
         if name not in known:
             raise UsageError(
@@ -135,19 +141,20 @@ def _section(
     seed = first.controls.seed if request.seed is None else request.seed
     by_name = {source.name: source for source in members}
     heads, places = [], {entrant.title: dict(entrant.places) for entrant in entrants}
-    for number, row in enumerate(metrics, start=1):
+    for number, record in enumerate(metrics, start=1):
         contenders = [
             Contender(entrant.title, by_name[entrant.run], found)
             for entrant in entrants
-            if (found := entrant.find(row.metric)) is not None
+            if (found := entrant.find(record.name)) is not None
         ]
         ranking = rank(contenders, seed)
         for title, place in ranking.places.items():
-            places[title][row.metric] = place
+            places[title][record.name] = place
         heads.append(
             Head(
-                metric=row.metric, signature=row.signature, unit=row.unit, better=row.better,
-                perfect=_perfect(row, members), unranked=ranking.unranked, notes=ranking.notes,
+                metric=record.name, signature=record.signature, unit=record.unit, better=record.better,
+                perfect=record.perfect, summary=record.summary, citation=record.citation,
+                unranked=ranking.unranked, notes=ranking.notes,
             )
         )  # fmt: skip
         if progress:
@@ -180,21 +187,17 @@ def _entrants(members: Sequence[Source], titles: Mapping[tuple[str, str], str]) 
     ]
 
 
-def _metrics(members: Sequence[Source]) -> list[Row]:
-    """Return the first row of each metric: in the order of the first run, then what others have beside."""
-    first: dict[str, Row] = {}
+def _metrics(members: Sequence[Source]) -> list[MetricRecord]:
+    """Return each metric: in the order of the first run, then what others have beside.
+
+    A record that says less, of an earlier schema, gives way to one of an equal signature that says more.
+    """
+    first: dict[str, MetricRecord] = {}
     for source in members:
-        for row in source.table.metrics():
-            first.setdefault(row.metric, row)
+        for record in source.table.metrics:
+            if first.setdefault(record.name, record).summary is None:
+                first[record.name] = record
     return list(first.values())
-
-
-def _perfect(row: Row, members: Sequence[Source]) -> float | None:
-    for source in members:
-        if source.evidence is not None:
-            made = source.evidence.definition(row.signature)
-            return None if isinstance(made, str) else made.perfect
-    return None
 
 
 def _leading(members: Sequence[Source], heads: Sequence[Head], entrants: Sequence[Entrant]) -> Head | None:

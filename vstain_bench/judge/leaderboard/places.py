@@ -12,7 +12,7 @@ from vstain_bench.judge.compare.contrast import Scored, score_mean, score_sample
 from vstain_bench.judge.evidence import Sample
 from vstain_bench.judge.leaderboard.board import Place
 from vstain_bench.judge.leaderboard.sources import Source
-from vstain_bench.results.table import Row
+from vstain_bench.results.table import MetricRecord, Row
 from vstain_bench.stats.ranking import (
     Standing,
     apart_by_groups,
@@ -31,6 +31,11 @@ class Contender:
     title: str
     source: Source
     row: Row
+
+    @property
+    def record(self) -> MetricRecord:
+        """What the metric is."""
+        return self.source.table.metric(self.row)
 
 
 @dataclass(frozen=True)
@@ -56,13 +61,13 @@ def rank(contenders: Sequence[Contender], seed: int) -> Ranking:
             return Ranking(unranked=_too_few(len(samples)), notes=tuple(notes))
         if len(set(next(iter(samples.values())).groups.tolist())) < 2:
             return Ranking(unranked="all tiles are of one group, which says nothing of another", notes=tuple(notes))
-        row = with_values[0].row
-        if row.better != "target" and not _of_sets(with_values[0]):
-            return Ranking(_places(list(samples), _by_values(row, samples, seed)), notes=tuple(notes))
-        scored = _scores(row, _definition(with_values), samples, notes)
+        record = with_values[0].record
+        if record.better != "target" and not _of_sets(with_values[0]):
+            return Ranking(_places(list(samples), _by_values(record, samples, seed)), notes=tuple(notes))
+        scored = _scores(record, _definition(with_values), samples, notes)
         if len(scored) < 2:
             return Ranking(unranked=_too_few(len(scored)), notes=tuple(notes))
-        return Ranking(_places(list(scored), _by_scores(row, scored, seed)), notes=tuple(notes))
+        return Ranking(_places(list(scored), _by_scores(record, scored, seed)), notes=tuple(notes))
     except Undefined as reason:
         return Ranking(unranked=str(reason), notes=tuple(notes))
 
@@ -95,7 +100,7 @@ def _definition(contenders: Sequence[Contender]) -> Metric | str:
     found: Metric | str = "no run holds its definition"
     for evidence in dict.fromkeys(each.source.evidence for each in contenders):
         if evidence is not None:
-            found = evidence.definition(contenders[0].row.signature)
+            found = evidence.definition(contenders[0].record)
             if not isinstance(found, str):
                 break
     return found
@@ -142,17 +147,19 @@ def _require_equal(samples: Mapping[str, Sample]) -> None:
             )
 
 
-def _by_values(row: Row, samples: Mapping[str, Sample], seed: int) -> list[Standing]:
+def _by_values(record: MetricRecord, samples: Mapping[str, Sample], seed: int) -> list[Standing]:
     groups = next(iter(samples.values())).groups
     values = np.stack([sample.values for sample in samples.values()])
     if not np.isfinite(values).all():
         raise Undefined("some tiles have no finite value")
-    draws = bootstrap_draws(values, groups, seed_of("ranks", seed, row.signature))
-    apart = apart_by_groups(values, groups, seed_of("places", seed, row.signature))
-    return rank_models(values.mean(axis=1), draws, apart, better="higher" if row.better == "higher" else "lower")
+    draws = bootstrap_draws(values, groups, seed_of("ranks", seed, record.signature))
+    apart = apart_by_groups(values, groups, seed_of("places", seed, record.signature))
+    return rank_models(values.mean(axis=1), draws, apart, better="higher" if record.better == "higher" else "lower")
 
 
-def _scores(row: Row, definition: Metric | str, samples: Mapping[str, Sample], notes: list[str]) -> dict[str, Scored]:
+def _scores(
+    record: MetricRecord, definition: Metric | str, samples: Mapping[str, Sample], notes: list[str]
+) -> dict[str, Scored]:
     """Return each model's score with and without each block of groups, as distances where a target is best.
 
     Raises:
@@ -160,7 +167,7 @@ def _scores(row: Row, definition: Metric | str, samples: Mapping[str, Sample], n
     """
     if isinstance(definition, str):
         raise Undefined(definition)
-    if row.better == "target" and definition.perfect is None:
+    if record.better == "target" and definition.perfect is None:
         raise Undefined("a target is best, and its definition does not say which")
     scored: dict[str, Scored] = {}
     for title, sample in samples.items():
@@ -169,18 +176,18 @@ def _scores(row: Row, definition: Metric | str, samples: Mapping[str, Sample], n
         except Undefined as reason:
             notes.append(f"{title}: {reason}")
             continue
-        if row.better == "target" and definition.perfect is not None:
+        if record.better == "target" and definition.perfect is not None:
             target = definition.perfect
             found = Scored(abs(found.estimate - target), np.abs(found.without - target))
         scored[title] = found
     return scored
 
 
-def _by_scores(row: Row, scored: Mapping[str, Scored], seed: int) -> list[Standing]:
+def _by_scores(record: MetricRecord, scored: Mapping[str, Scored], seed: int) -> list[Standing]:
     estimates = np.array([each.estimate for each in scored.values()])
     without = np.stack([each.without for each in scored.values()])
-    draws = jackknife_draws(estimates, without, seed_of("ranks", seed, row.signature))
-    better: Literal["higher", "lower"] = "higher" if row.better == "higher" else "lower"
+    draws = jackknife_draws(estimates, without, seed_of("ranks", seed, record.signature))
+    better: Literal["higher", "lower"] = "higher" if record.better == "higher" else "lower"
     return rank_models(estimates, draws, apart_by_jackknife(estimates, without), better=better)
 
 

@@ -1,6 +1,6 @@
 """What a leaderboard is made of: finished runs, or tables that were submitted without the tiles behind them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,11 +26,6 @@ class Source:
     table: Table
     folder: RunFolder | None
     evidence: Evidence | None
-
-    @property
-    def signatures(self) -> Mapping[str, str]:
-        """The definition of each of its metrics, by name."""
-        return {row.metric: row.signature for row in self.table.metrics()}
 
 
 def read_sources(paths: Sequence[Path]) -> list[Source]:
@@ -69,11 +64,11 @@ def _text(path: Path) -> str:
 
 def obstacles_between(one: Source, other: Source) -> tuple[Obstacle, ...]:
     """Return why two runs may not be ranked together: other tiles, or another definition of a metric that both have."""
-    mine, theirs = one.signatures, other.signatures
+    mine, theirs = ({record.name: record for record in each.table.metrics} for each in (one, other))
     found = list(input_obstacles({one.name: one.table.inputs, other.name: other.table.inputs}))
-    for metric, signature in mine.items():
+    for metric, record in mine.items():
         if metric in theirs:
-            found += signature_obstacles(metric, {one.name: signature, other.name: theirs[metric]})
+            found += signature_obstacles({one.name: record, other.name: theirs[metric]})
     return tuple(found)
 
 

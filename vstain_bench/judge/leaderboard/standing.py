@@ -39,7 +39,7 @@ def standings(section: Section, entrant: Entrant) -> list[Standing]:
 
 def _standing(section: Section, entrant: Entrant, head: Head) -> Standing:
     rows = section.metric_rows(head.metric)
-    digits, row, place = decimals_of(rows), entrant.find(head.metric), entrant.places.get(head.metric)
+    digits, row, place = decimals_of(rows, head.better), entrant.find(head.metric), entrant.places.get(head.metric)
     low, high, rank = _line(place)
     return Standing(
         head=head,
@@ -56,7 +56,7 @@ def _standing(section: Section, entrant: Entrant, head: Head) -> Standing:
         unbeaten=", ".join(model_title(each) for each in row.unbeaten) if row is not None else "",
         reason=_reason(row, head),
         by_label=tuple(
-            _told(entrant.find(head.metric, label), decimals_of(section.metric_rows(head.metric, label)))
+            _told(entrant.find(head.metric, label), decimals_of(section.metric_rows(head.metric, label), head.better))
             for label in section.inputs.labels
         ),
     )

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vstain_bench.present.numbers import ARROWS, cell_of, decimals_of, model_title
-from vstain_bench.results.table import Row, Table
+from vstain_bench.results.table import MetricRecord, Row, Table
 
 MOST_TILES = 500
 """More tiles than this are drawn as boxes alone."""
@@ -126,19 +126,19 @@ def distributions(table: Table, values: Values) -> list[Figure]:
     """Return one figure per metric that has a value; metrics of whole sets, which are small figures, stand last."""
     number = sum(len(each) for each in values.values())
     dotted = table.inputs.tiles <= MOST_TILES and number <= MOST_DOTS
-    figures = [_figure(table, first, values, dotted) for first in table.metrics()]
+    figures = [_figure(table, record, values, dotted) for record in table.metrics]
     return sorted((figure for figure in figures if figure is not None), key=lambda figure: not figure.per_tile)
 
 
-def _figure(table: Table, first: Row, values: Values, dotted: bool) -> Figure | None:
-    found = [table.find(model, first.metric) for model in table.row_models()]
+def _figure(table: Table, record: MetricRecord, values: Values, dotted: bool) -> Figure | None:
+    found = [table.find(model, record.name) for model in table.row_models()]
     rows = [row for row in found if row is not None and row.value is not None]
     if not rows:
         return None
-    per_tile = {row.model: list(values.get((row.model, first.metric), ())) for row in rows}
+    per_tile = {row.model: list(values.get((row.model, record.name), ())) for row in rows}
     finite = {model: [value for value in each if math.isfinite(value)] for model, each in per_tile.items()}
     ends = [end for row in rows for end in (row.value, row.low, row.high) if end is not None]
-    digits = decimals_of(rows)
+    digits = decimals_of(rows, record.better)
     axis = Axis([*ends, *(value for each in finite.values() for value in each)])
     levels = [
         Place(axis.place(row.value), f"{model_title(row.model)} {row.value:.{digits}f}")
@@ -146,12 +146,12 @@ def _figure(table: Table, first: Row, values: Values, dotted: bool) -> Figure | 
         if row.is_control and row.value is not None
     ]
     best = None
-    if levels and rows[0].better != "target":
-        best = (max if rows[0].better == "higher" else min)(levels, key=lambda level: level.at)
+    if levels and record.better != "target":
+        best = (max if record.better == "higher" else min)(levels, key=lambda level: level.at)
     return Figure(
-        title=first.metric,
-        unit=first.unit,
-        arrow=ARROWS[first.better],
+        title=record.name,
+        unit=record.unit,
+        arrow=ARROWS[record.better],
         per_tile=any(finite.values()),
         ticks=axis.ticks(),
         levels=tuple(levels),

@@ -67,17 +67,19 @@ def make_nests(folder: RunFolder, table: Table, values: TileValues) -> Nests | N
         for (model, name), each in values.items()
         if name in METRICS
     }
-    rows = {row.metric: row for row in table.metrics() if row.metric in METRICS}
-    known = {name: row for name, row in rows.items() if any(values.get((model, name)) for model in table.models)}
-    if not known:
+    params = {
+        record.name: {key: str(value) for key, value in record.params.items()}
+        for record in table.metrics
+        if any(values.get((model, record.name)) for model in table.models)
+    }
+    if not params:
         return None
-    params = {name: dict(part.split(":", 1) for part in row.signature.split("|")[1:]) for name, row in known.items()}
     pairs, policy = read_pairs(folder), tile_policy(folder)
     slides = _slides(folder)
     models, clean = [], []
     for model in table.models[:MOST_MODELS]:
         found: dict[str, list[str]] = {}
-        for name in known:
+        for name in params:
             tile = _worst(values.get((model, name), {}))
             if tile:
                 found.setdefault(tile, []).append(METRICS[name])
@@ -87,7 +89,7 @@ def make_nests(folder: RunFolder, table: Table, values: TileValues) -> Nests | N
         ]
         if nests:
             models.append((model, tuple(nests)))
-        elif any(values.get((model, name)) for name in known):
+        elif any(values.get((model, name)) for name in params):
             clean.append(model)
     return Nests(tuple(models), tuple(clean), f"{float(next(iter(params.values()))['tolerance_um']):g}")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from vstain_bench.errors import VstainError
 from vstain_bench.results.folder import RunFolder
-from vstain_bench.results.table import Row, Table
+from vstain_bench.results.table import MetricRecord, Table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,12 +79,12 @@ TileValues = Mapping[tuple[str, str], Mapping[str, float]]
 """Per-tile values by model and metric, then by tile id."""
 
 
-def primary_metric(table: Table, values: TileValues) -> Row | None:
-    """Return a row of the first metric that compares generated with real, ranks, and has a value per tile."""
-    for row in table.metrics():
-        compares = "cmp:generated-real" in row.signature.split("|")
-        if compares and row.better != "target" and any(values.get((model, row.metric)) for model in table.models):
-            return row
+def primary_metric(table: Table, values: TileValues) -> MetricRecord | None:
+    """Return the first metric that compares generated with real, ranks, and has a value per tile."""
+    for record in table.metrics:
+        ranks = record.compares == ("generated", "real") and record.better != "target"
+        if ranks and any(values.get((model, record.name)) for model in table.models):
+            return record
     return None
 
 
@@ -116,21 +116,21 @@ def make_panel(folder: RunFolder, table: Table, values: TileValues, digits: Mapp
         values: Per-tile values.
         digits: Decimals of each metric.
     """
-    row = primary_metric(table, values)
+    metric = primary_metric(table, values)
     pairs = read_pairs(folder)
-    if row is None:
+    if metric is None:
         return None
     policy = tile_policy(folder)
-    ranked = [model for model in table.models if values.get((model, row.metric))]
+    ranked = [model for model in table.models if values.get((model, metric.name))]
     models = []
     for model in ranked[:MOST_MODELS]:
-        chosen = pick(values[model, row.metric], row.better == "higher")
+        chosen = pick(values[model, metric.name], metric.better == "higher")
         exhibits = [
             _exhibit(rank, tile, model, pairs.get(tile, {}), _told(values, model, tile, digits), policy)
             for rank, tile in chosen
         ]
         models.append((model, tuple(exhibits)))
-    return Panel(row.metric, tuple(models), len(ranked) - len(models))
+    return Panel(metric.name, tuple(models), len(ranked) - len(models))
 
 
 def _told(values: TileValues, model: str, tile: str, digits: Mapping[str, int]) -> tuple[tuple[str, str], ...]:

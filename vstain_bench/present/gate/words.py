@@ -25,13 +25,8 @@ def owner(row: Row | Finding) -> str:
 
 
 def place(row: Row | Finding) -> str:
-    """Return owner, label and condition."""
-    parts = [owner(row)]
-    if row.label is not None:
-        parts.append(f"label '{row.label}'")
-    if row.condition != "clean":
-        parts.append(f"under {row.condition}")
-    return ", ".join(parts)
+    """Return owner and label."""
+    return owner(row) + (f", label '{row.label}'" if row.label is not None else "")
 
 
 def told_cause(row: Row, kind: Kind, cause: str) -> str:
@@ -39,13 +34,16 @@ def told_cause(row: Row, kind: Kind, cause: str) -> str:
     return f"{row.metric} of {place(row)}: {TITLES[kind]}, {cause}"
 
 
-def told_change(old: Row, new: Row, kind: Kind, *, loss: float, tolerance: Tolerance, target: float | None) -> str:
+def told_change(
+    old: Row, new: Row, kind: Kind, *, unit: str, loss: float, tolerance: Tolerance, target: float | None
+) -> str:
     """Return how a value moved, by how much for the worse or better, and what is allowed.
 
     Args:
         old: The baseline's row, with a value.
         new: The run's row, with a value.
         kind: ``same``, ``within``, ``worse`` or ``better``.
+        unit: The metric's, empty for a pure number.
         loss: How much worse the run is, negative where it is better.
         tolerance: What is allowed.
         target: The value to hit, for a metric with one.
@@ -53,7 +51,7 @@ def told_change(old: Row, new: Row, kind: Kind, *, loss: float, tolerance: Toler
     assert old.value is not None
     assert new.value is not None
     one, two = told_values(old.value, new.value)
-    unit = f" {new.unit}" if new.unit else ""
+    unit = f" {unit}" if unit else ""
     start = f"{new.metric} of {place(new)}"
     if kind == "same":
         return f"{start}: {one}{unit}, as in the baseline"

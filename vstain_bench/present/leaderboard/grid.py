@@ -73,7 +73,7 @@ def head_title(head: Head) -> str:
 def make_grid(leaderboard: Leaderboard, board: Board, section: Section, label: str | None = None) -> Grid:
     """Return the table of a section over all tiles, or over those of one label (without ranks or published rows)."""
     rows = {head.metric: section.metric_rows(head.metric, label) for head in section.heads}
-    digits = {metric: decimals_of(found) for metric, found in rows.items()}
+    digits = {head.metric: decimals_of(rows[head.metric], head.better) for head in section.heads}
     valued = {metric for metric, found in rows.items() if any(row.value is not None for row in found)}
     tables = [each for each in leaderboard.tables_of(board) if label is None]
     printed = {column.metric for published, table in tables for column in published.columns_of(table)}

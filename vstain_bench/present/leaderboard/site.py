@@ -30,7 +30,7 @@ from vstain_bench.present.leaderboard.words import (
     table_title,
     trust_note,
 )
-from vstain_bench.present.numbers import ARROWS, MARK, counted, decimals_of
+from vstain_bench.present.numbers import ARROWS, MARK, UNTOLD, counted, decimals_of
 from vstain_bench.present.pages.frame import render_page, shorten_paths
 from vstain_bench.present.pages.run import tile_values
 from vstain_bench.results.folder import RunFolder
@@ -168,12 +168,7 @@ def _definitions(leaderboard: Leaderboard) -> Iterator[Definition]:
 
 
 def _definition(trust: Trust | None, head: Head) -> Definition:
-    from vstain_bench.metrics import METRICS, build
-
-    metric = build(head.metric) if head.metric in METRICS else None
-    summary = metric.summary if metric else "defined outside this installation: its signature says what is known"
-    citation = metric.citation if metric else ""
-    return Definition(head, summary, citation, trust.of(head.signature) if trust else None)
+    return Definition(head, head.summary or UNTOLD, head.citation or "", trust.of(head.signature) if trust else None)
 
 
 def render_model(
@@ -219,7 +214,9 @@ def _panel(entrant: Entrant, run: RunFolder | None) -> Panel | None:
     own = table.model_copy(update={"models": (entrant.model,)})
     values = {key: each for key, each in tile_values(run).items() if key[0] == entrant.model}
     digits = {
-        row.metric: decimals_of([each for each in table.rows if each.metric == row.metric and each.label is None])
-        for row in table.metrics()
+        record.name: decimals_of(
+            [row for row in table.rows if row.metric == record.name and row.label is None], record.better
+        )
+        for record in table.metrics
     }
     return make_panel(run, own, values, digits)

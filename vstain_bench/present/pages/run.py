@@ -19,13 +19,13 @@ from vstain_bench.measure.controls import CONTROLS
 from vstain_bench.present.figures.distributions import distributions
 from vstain_bench.present.figures.nests import HALLUCINATED, OMITTED, make_nests
 from vstain_bench.present.figures.panel import COLOURS, FULL_DIFFERENCE, MOST_MODELS, make_panel
-from vstain_bench.present.numbers import ARROWS, decimals_of, model_title
+from vstain_bench.present.numbers import ARROWS, UNTOLD, decimals_of, model_title
 from vstain_bench.present.pages.frame import render_page
 from vstain_bench.present.sentences.run import footnotes, headline
 from vstain_bench.present.sentences.stain import BANDS, stain_section
 from vstain_bench.present.sheets import by_label, clustering, scores
 from vstain_bench.results.folder import RunFolder
-from vstain_bench.results.table import CONTROL_PREFIX, Row, Table
+from vstain_bench.results.table import CONTROL_PREFIX, MetricRecord, Row, Table
 
 MOST_SKIPPED = 50
 """Most left-out tiles that are listed."""
@@ -40,7 +40,6 @@ class Definition:
     summary: str
     signature: str
     interval: str
-    needs: str
     citation: str
     facts: str
 
@@ -70,7 +69,7 @@ def _context(folder: RunFolder) -> dict[str, object]:
     """Return everything that the template reads."""
     table, facts = folder.read_table(), folder.read_facts()
     values = tile_values(folder)
-    digits = {first.metric: decimals_of(_rows(table, first.metric)) for first in table.metrics()}
+    digits = {record.name: decimals_of(_rows(table, record.name), record.better) for record in table.metrics}
     skipped = _skipped(folder)
     return {
         "table": table,
@@ -90,7 +89,7 @@ def _context(folder: RunFolder) -> dict[str, object]:
         "most_models": MOST_MODELS,
         "difference_colours": COLOURS,
         "full_difference": FULL_DIFFERENCE,
-        "definitions": [_definition(table, first) for first in table.metrics()],
+        "definitions": [_definition(table, record) for record in table.metrics],
         "clustered": clustering(table),
         "skipped": skipped[:MOST_SKIPPED],
         "skipped_more": max(0, len(skipped) - MOST_SKIPPED),
@@ -105,8 +104,7 @@ def _rows(table: Table, metric: str) -> list[Row]:
 def tile_values(folder: RunFolder) -> dict[tuple[str, str], dict[str, float]]:
     """Return values by model and metric, then by tile id, in the order of the ids."""
     tiles = folder.read_tiles()
-    clean = tiles[tiles["condition"] == "clean"].sort_values("tile", kind="stable")
-    groups = clean.groupby(["model", "metric"], sort=False)
+    groups = tiles.sort_values("tile", kind="stable").groupby(["model", "metric"], sort=False)
     found = {
         (str(model), str(metric)): dict(zip(part["tile"].astype(str), part["value"].astype(float), strict=True))
         for (model, metric), part in groups
@@ -127,26 +125,26 @@ def _notes(table: Table) -> list[str]:
     return [*notes, order, *([f"Controls are outputs that took no model: {'; '.join(controls)}."] if controls else [])]
 
 
-def _definition(table: Table, first: Row) -> Definition:
-    """Return how a metric was measured, with what its definition says where the metric is known here."""
-    from vstain_bench.metrics import METRICS, build
-
-    methods = dict.fromkeys(row.interval for row in _rows(table, first.metric) if row.interval and not row.is_control)
-    metric = build(first.metric) if first.metric in METRICS else None
-    facts = ["a target is best" if first.better == "target" else f"{first.better} is better"]
-    if metric is not None:
-        low, high = (f"{end:g}".replace("inf", "∞").replace("-", "−") for end in metric.value_range)
-        facts.append(f"from {low} to {high}{f' {metric.unit}' if metric.unit else ''}")
-        facts.append(f"{metric.perfect:g} for identical images" if metric.perfect is not None else "")
+def _definition(table: Table, record: MetricRecord) -> Definition:
+    """Return how a metric was measured."""
+    methods = dict.fromkeys(row.interval for row in _rows(table, record.name) if row.interval and not row.is_control)
+    facts = ["a target is best" if record.better == "target" else f"{record.better} is better"]
+    if record.range is not None:
+        low, high = (
+            infinite if end is None else f"{end:g}".replace("-", "−")
+            for end, infinite in zip(record.range, ("−∞", "∞"), strict=True)
+        )
+        facts.append(f"from {low} to {high}{f' {record.unit}' if record.unit else ''}")
+    if record.perfect is not None:
+        facts.append(f"{record.perfect:g} for identical images")
     return Definition(
-        name=first.metric,
-        arrow=ARROWS[first.better],
-        summary=metric.summary if metric else "defined outside this installation: its signature says what is known",
-        signature=first.signature,
+        name=record.name,
+        arrow=ARROWS[record.better],
+        summary=record.summary or UNTOLD,
+        signature=record.signature,
         interval="; ".join(methods) or "none, as there is no value",
-        needs=", ".join(metric.needs) if metric else "",
-        citation=metric.citation if metric else "",
-        facts=", ".join(filter(None, facts)),
+        citation=record.citation or "",
+        facts=", ".join(facts),
     )
 
 

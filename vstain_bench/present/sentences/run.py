@@ -40,8 +40,10 @@ def _leaders(table: Table) -> Markup:
         return Markup("No metric has a value.")
     if len(table.models) < 2:
         return Markup("")
-    rows = ([row for row in table.rows if (row.metric, row.label) == (first.metric, None)] for first in table.metrics())
-    best = [[model for model, place in places(each).items() if place == 1] for each in rows]
+    best = []
+    for record in table.metrics:
+        rows = [row for row in table.rows if (row.metric, row.label) == (record.name, None)]
+        best.append([model for model, place in places(rows, record.better).items() if place == 1])
     ranked = [models for models in best if models]
     if not ranked:
         return Markup("The models cannot be ranked.")

@@ -150,10 +150,9 @@ def _means(table: Table) -> tuple[Line, ...]:
 
 
 def _expected(table: Table) -> list[str]:
-    """Return the labels from the least stained, as the signature of the order's metric has them; none without it."""
-    signature = next((each for each in table.protocol.signatures if each.startswith(f"{_ORDER}|")), "")
-    order = next((part.removeprefix("order:") for part in signature.split("|") if part.startswith("order:")), "")
-    return order.split("<") if order else []
+    """Return the labels from the least stained, as the order's metric has them; none without it."""
+    orders = (str(record.params["order"]) for record in table.metrics if record.name == _ORDER)
+    return next((order.split("<") for order in orders), [])
 
 
 def _index(table: Table, owner: str) -> Line:

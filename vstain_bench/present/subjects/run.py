@@ -39,4 +39,7 @@ def _sections(table: Table) -> Iterator[Section]:
 
 
 def _records(table: Table) -> Iterator[Record]:
-    return (row.model_dump(mode="json") | {"unbeaten": ";".join(row.unbeaten)} for row in table.rows)
+    for row in table.rows:
+        record = table.metric(row)
+        known = {"signature": record.signature, "unit": record.unit, "better": record.better}
+        yield row.model_dump(mode="json") | {"unbeaten": ";".join(row.unbeaten)} | known

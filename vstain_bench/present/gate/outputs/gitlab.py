@@ -23,7 +23,7 @@ def _sample(family: str, labels: Mapping[str, str], value: float) -> str:
 
 def _labels(finding: Finding) -> dict[str, str]:
     named = {"model": finding.model, "metric": finding.metric, "label": finding.label or ""}
-    return named | {"condition": finding.condition, "unit": finding.unit}
+    return named | {"unit": finding.unit}
 
 
 def render_metrics(verdict: Verdict) -> str:
