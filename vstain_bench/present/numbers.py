@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from vstain_bench.present.sheet import Cell, Tone
 from vstain_bench.results.table import CONTROL_PREFIX, Row
-from vstain_bench.types import Direction
+from vstain_bench.words import Direction
 
 ARROWS = {"higher": "↑", "lower": "↓", "target": "→"}
 MARK = "†"

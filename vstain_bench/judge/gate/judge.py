@@ -17,7 +17,7 @@ from vstain_bench.results.comparable import (
 )
 from vstain_bench.results.table import MetricRecord, Row, Table
 from vstain_bench.results.verdict import Finding, Kind
-from vstain_bench.types import Direction
+from vstain_bench.words import Direction
 
 RUN, BASELINE = "the run", "the baseline"
 _ROUNDING = 4 * sys.float_info.epsilon
