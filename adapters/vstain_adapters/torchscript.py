@@ -11,7 +11,7 @@ import torch
 
 from vstain_adapters.shared.exported import exported, refuses
 from vstain_bench.models.contract import ADAPTERS, Adapter, Card, Loading, Model
-from vstain_bench.networks.checkpoint import read_torchscript
+from vstain_bench.networks.tensor_files import read_torchscript
 from vstain_bench.types import Images
 
 CARD = Card(

@@ -22,11 +22,11 @@ import vstain_adapters  # noqa: F401  # registers the recipes
 from vstain_bench.base.config import change
 from vstain_bench.models.contract import RECIPES, Moment, Pair, Recipe
 from vstain_bench.models.training.config import TrainConfig
-from vstain_bench.models.training.drawing import Drawing
 from vstain_bench.models.training.engine import lay_out, start_engine
-from vstain_bench.models.training.feed import Feed, Portion
-from vstain_bench.models.training.sets import read_sets
+from vstain_bench.models.training.loader import PairLoader, Portion
+from vstain_bench.models.training.sampling import Sampling
 from vstain_bench.models.training.step import total, train_step
+from vstain_bench.models.training.tile_sets import read_tile_sets
 from vstain_bench.phantom import PhantomSet, write_phantom
 
 STEPS, WARM_UP, THREADS = 24, 4, 1
@@ -104,15 +104,15 @@ def our_steps(recipe: Recipe, phantom: PhantomSet, name: str) -> Iterator[None]:
     models = lay_out(recipe.build(device=engine.device, seed=0), channels_last=channels_last)
     optimisers = recipe.optimisers(models)
     wrapped = engine.wrap(models, compiled=False)
-    train = read_sets(config).train
-    feed = Feed(
-        train, Drawing(recipe, len(train.tiles), 0), portion=Portion(), device=engine.device, workers=2,
+    train = read_tile_sets(config).train
+    loader = PairLoader(
+        train, Sampling(recipe, len(train.tiles), 0), portion=Portion(), device=engine.device, workers=2,
         memory=10**9, channels_last=channels_last,
     )  # fmt: skip
     epoch = 0
     while True:
         epoch += 1
-        for step, shares in enumerate(feed.epoch(epoch)):
+        for step, shares in enumerate(loader.epoch(epoch)):
             moment = Moment(1, recipe.total_epochs, torch.Generator(engine.device).manual_seed(step))
             judged, made = train_step(recipe, wrapped, optimisers, shares, moment, backward=engine.backward)
             if engine.device.type == "cpu" or step % 20 == 0:

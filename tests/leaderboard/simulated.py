@@ -17,9 +17,9 @@ from vstain_bench.base.files import publish_text
 from vstain_bench.base.randomness import seed_of
 from vstain_bench.measure.controls import CONTROLS
 from vstain_bench.measure.journal import Entry, Journal
-from vstain_bench.measure.listings import publish_skipped, publish_tiles
 from vstain_bench.measure.observe import Output, Plan
 from vstain_bench.measure.protocol import parse_metrics
+from vstain_bench.measure.run_files import publish_skipped, publish_tiles
 from vstain_bench.measure.selection import Selection
 from vstain_bench.measure.tabulate import tabulate
 from vstain_bench.results.folder import RunFolder

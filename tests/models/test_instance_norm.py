@@ -12,7 +12,7 @@ from vstain_adapters.shared.networks.patchgan import AntialiasedPatchGan
 from vstain_adapters.shared.networks.resnet_generator import asp_generator
 from vstain_adapters.shared.networks.resunet import ResUnet
 from vstain_adapters.shared.networks.unet import Unet
-from vstain_bench.networks.checkpoint import lay_out_channels_last
+from vstain_bench.networks.tensor_files import lay_out_channels_last
 
 Layout = torch.memory_format
 LAYOUTS = (torch.contiguous_format, torch.channels_last)

@@ -20,8 +20,8 @@ from vstain_adapters.shared.networks.resunet import ResUnet, UpBlock
 from vstain_adapters.shared.networks.unet import Unet
 from vstain_adapters.shared.networks.weights import fold_spectral_norm, initialise
 from vstain_bench.base.config import change
-from vstain_bench.models.checkpoints import generator_tensors
 from vstain_bench.models.contract import RECIPES
+from vstain_bench.models.recipe_adapters import generator_tensors
 
 PLAIN_GENERATOR: dict[str, object] = {"generator_network": "unet", "backbone": "resnet18", "encoder_weights": "none"}
 

@@ -10,16 +10,16 @@ from PIL import Image
 from vstain_bench.base.config import make_config
 from vstain_bench.base.listener import Listener
 from vstain_bench.models.predict.config import PredictConfig
-from vstain_bench.models.predict.job import Outcome, predict
+from vstain_bench.models.predict.job import FinishedPrediction, predict
 
-Call = Callable[..., Outcome]
+Call = Callable[..., FinishedPrediction]
 
 
 @pytest.fixture
 def stained(tmp_path: Path) -> Call:
     """Stain with keyword options into ``out`` (a name below the test's folder)."""
 
-    def call(adapter: str, *, out: str = "out", told: list[str] | None = None, **options: object) -> Outcome:
+    def call(adapter: str, *, out: str = "out", told: list[str] | None = None, **options: object) -> FinishedPrediction:
         config = make_config({"adapter": adapter, **options}, model=PredictConfig)
         return predict(config, tmp_path / out, Listener(say=(lambda line: None) if told is None else told.append))
 

@@ -11,7 +11,7 @@ from tests.predict.conftest import Call, codes
 from tests.predict.models import generator, small, trained
 from vstain_bench.base.randomness import seed_of
 from vstain_bench.errors import UsageError
-from vstain_bench.models.checkpoints import adapters
+from vstain_bench.models.recipe_adapters import adapters
 from vstain_bench.phantom import PhantomSet
 
 

@@ -14,8 +14,8 @@ from tests.predict.conftest import Call, codes
 from tests.predict.models import SMALL, generator, onnx_file, small, tensors_of, torchscript, trained
 from vstain_bench.cli.main import call
 from vstain_bench.errors import MachineError, UsageError, VstainError
-from vstain_bench.models.checkpoints import adapters, generator_tensors, read_generator
 from vstain_bench.models.contract import RECIPES, Loading
+from vstain_bench.models.recipe_adapters import adapters, generator_tensors, read_generator
 from vstain_bench.phantom import PhantomSet
 
 SET = ("width=4", "blocks=1")

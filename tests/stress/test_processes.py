@@ -22,7 +22,7 @@ from vstain_bench.judge.stress.processes import MOST_PROCESSES, WORTH_IT, Sweepi
 from vstain_bench.judge.stress.sweep import make_conditions
 from vstain_bench.measure.observe import Observed, observe_here
 from vstain_bench.phantom import PhantomSet, write_phantom
-from vstain_bench.tiles.batches import Failed, Request
+from vstain_bench.tiles.batches import Failed, TileFiles
 from vstain_bench.tiles.inputs import read_inputs
 from vstain_bench.words import ImageFile
 
@@ -97,10 +97,10 @@ def test_two_processes_observe_what_one_does_and_a_bad_tile_is_told(tissue: Phan
         models=(),
         policy=inputs.policy,
     )
-    requests = [Request(tile.id, {"real": tile.real}, sweeping.sizes[tile.id]) for tile in sweeping.tiles[:3]]
+    requests = [TileFiles(tile.id, {"real": tile.real}, sweeping.sizes[tile.id]) for tile in sweeping.tiles[:3]]
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no picture")
-    requests.append(Request("bad", {"real": ImageFile(broken)}, (96, 96)))
+    requests.append(TileFiles("bad", {"real": ImageFile(broken)}, (96, 96)))
     here = observe_here(
         sweeping.plan(), requests, policy=DecodePolicy(), device=torch.device("cpu"), batch_size=1, workers=0
     )
@@ -157,7 +157,7 @@ class _Closed:
 
 
 def test_a_process_that_was_killed_is_told_apart_from_one_that_failed() -> None:
-    request = Request("t1", {}, (1, 1))
+    request = TileFiles("t1", {}, (1, 1))
     with pytest.raises(MachineError, match=r"tile 't1'.*stopped by SIGKILL.*--processes 1"):
         processes._receive(_Closed(), _Dead(-signal.SIGKILL), request)  # type: ignore[arg-type]  # all it asks of them
     with pytest.raises(RuntimeError, match="observing tile 't1' failed"):

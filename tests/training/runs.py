@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vstain_bench.models.training.config import TrainConfig
 from vstain_bench.models.training.folder import TrainingFolder
-from vstain_bench.models.training.job import Outcome, train
+from vstain_bench.models.training.job import FinishedTraining, train
 from vstain_bench.models.training.listener import Stepped, TrainingListener
 
 TOY = Path(__file__).with_name("toy.py")
@@ -27,7 +27,7 @@ def weights(out: Path, file: str = "last.safetensors") -> dict[str, Tensor]:
     return load_file(out / file)
 
 
-def run(settings: TrainConfig, out: Path, listener: TrainingListener | None = None) -> Outcome:
+def run(settings: TrainConfig, out: Path, listener: TrainingListener | None = None) -> FinishedTraining:
     return train(settings, out, listener)
 
 

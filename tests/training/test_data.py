@@ -17,9 +17,9 @@ from vstain_bench.base.registry import load_plugins
 from vstain_bench.errors import InputError, UsageError
 from vstain_bench.images.reader import read_image
 from vstain_bench.models.contract import RECIPES, Recipe
-from vstain_bench.models.training.drawing import Drawing
-from vstain_bench.models.training.feed import Feed, Portion
-from vstain_bench.models.training.sets import Sets, read_sets, require_sizes
+from vstain_bench.models.training.loader import PairLoader, Portion
+from vstain_bench.models.training.sampling import Sampling
+from vstain_bench.models.training.tile_sets import TileSets, read_tile_sets, require_sizes
 from vstain_bench.phantom import PhantomSet
 from vstain_bench.words import Tile
 
@@ -33,8 +33,8 @@ def toy(**values: object) -> Recipe:
     return change(RECIPES["toy"], values, where="test")
 
 
-def sets(manifest: Path | None, **values: Any) -> Sets:
-    return read_sets(config(manifest, **values))
+def sets(manifest: Path | None, **values: Any) -> TileSets:
+    return read_tile_sets(config(manifest, **values))
 
 
 def groups(tiles: Sequence[Tile]) -> set[str | None]:
@@ -208,49 +208,51 @@ def test_whole_tiles_must_be_alike_and_a_multiple(phantom_copy: PhantomSet) -> N
 
 
 def test_an_epoch_sees_each_pair_once_in_another_order() -> None:
-    drawing = Drawing(toy(), 20, seed=1)
-    first, second = drawing.order(1), drawing.order(2)
+    sampling = Sampling(toy(), 20, seed=1)
+    first, second = sampling.order(1), sampling.order(2)
     assert sorted(first) == sorted(second) == list(range(20))
     assert list(first) != list(second)
-    assert list(Drawing(toy(), 20, seed=2).order(1)) != list(first)
-    replaced = Drawing(toy(with_replacement=True), 200, seed=1).order(1)
+    assert list(Sampling(toy(), 20, seed=2).order(1)) != list(first)
+    replaced = Sampling(toy(with_replacement=True), 200, seed=1).order(1)
     assert len(replaced) == 200
     assert 100 < len(set(replaced)) < 150  # 1 − 1/e of them
 
 
 def test_windows_cover_the_tile_and_flips_are_halves() -> None:
-    drawing = Drawing(toy(crop=8), 1, seed=0)
-    windows = [drawing.window(1, place, (20, 14)) for place in range(600)]
+    sampling = Sampling(toy(crop=8), 1, seed=0)
+    windows = [sampling.crop(1, place, (20, 14)) for place in range(600)]
     assert {window.left for window in windows} == set(range(13))
     assert {window.top for window in windows} == set(range(7))
     for flips in ([window.left_right for window in windows], [window.top_bottom for window in windows]):
         assert 0.42 < np.mean(flips) < 0.58
     both = [window.left_right == window.top_bottom for window in windows]
     assert 0.42 < np.mean(both) < 0.58, "one flip says nothing of the other"
-    still = Drawing(toy(crop=None, horizontal_flip=False, vertical_flip=False), 1, seed=0).window(1, 0, (20, 14))
+    still = Sampling(toy(crop=None, horizontal_flip=False, vertical_flip=False), 1, seed=0).crop(1, 0, (20, 14))
     pixels = np.arange(14 * 20 * 3).reshape(14, 20, 3)
     assert np.array_equal(still.cut(pixels), pixels)
 
 
-def feed(found: Sets, recipe: Recipe, **values: Any) -> Feed:
+def loader(found: TileSets, recipe: Recipe, **values: Any) -> PairLoader:
     options: dict[str, Any] = {"portion": Portion(), "workers": 0, "memory": 0, **values}
-    drawing = Drawing(recipe, len(found.train.tiles), seed=4)
-    return Feed(found.train, drawing, device=torch.device("cpu"), **options)
+    sampling = Sampling(recipe, len(found.train.tiles), seed=4)
+    return PairLoader(found.train, sampling, device=torch.device("cpu"), **options)
 
 
 def test_both_sides_are_cut_alike(phantom: PhantomSet) -> None:
     """Where H&E and IHC are one and the same file, what comes out is, too; and it is the window of the file."""
     found = sets(phantom.manifest, val_share=0.3)
     same = tuple(Tile(id=t.id, real=t.real, generated={}, source=t.real) for t in found.train.tiles)
-    twins = Sets(type(found.train)(same, found.train.sizes, found.train.policy, "manifest"), found.validation, "", ())
+    twins = TileSets(
+        type(found.train)(same, found.train.sizes, found.train.policy, "manifest"), found.validation, "", ()
+    )
     recipe = toy(crop=24)
-    drawing = Drawing(recipe, len(same), seed=4)
+    sampling = Sampling(recipe, len(same), seed=4)
     place = 0
-    for (share,) in feed(twins, recipe).epoch(3):
+    for (share,) in loader(twins, recipe).epoch(3):
         assert torch.equal(share.pair.source, share.pair.real)
         for image in share.pair.real:
-            pair = drawing.order(3)[place]
-            pixels = drawing.window(3, place, twins.train.sizes[pair]).cut(read_image(same[pair].real).pixels)
+            pair = sampling.order(3)[place]
+            pixels = sampling.crop(3, place, twins.train.sizes[pair]).cut(read_image(same[pair].real).pixels)
             assert np.array_equal(image.permute(1, 2, 0).numpy(), pixels)
             place += 1
     assert place == len(same)
@@ -263,7 +265,7 @@ def test_both_sides_are_cut_alike(phantom: PhantomSet) -> None:
 )
 def test_workers_memory_and_layout_change_no_pixel(phantom: PhantomSet, values: dict[str, Any]) -> None:
     found = sets(phantom.manifest)
-    plain, other = feed(found, toy()), feed(found, toy(), **values)
+    plain, other = loader(found, toy()), loader(found, toy(), **values)
     for epoch in (1, 2):
         for (one,), (two,) in zip(plain.epoch(epoch), other.epoch(epoch), strict=True):
             assert torch.equal(one.pair.source, two.pair.source)
@@ -274,7 +276,7 @@ def test_workers_memory_and_layout_change_no_pixel(phantom: PhantomSet, values: 
 
 
 def test_the_middle_of_an_epoch_is_the_middle(phantom: PhantomSet) -> None:
-    made = feed(sets(phantom.manifest), toy(), workers=1)
+    made = loader(sets(phantom.manifest), toy(), workers=1)
     whole = list(made.epoch(2))
     assert len(whole) == made.steps == 4
     for (one,), (two,) in zip(whole[2:], made.epoch(2, first=2), strict=True):
@@ -288,11 +290,11 @@ def test_memory_holds_what_fits_and_files_are_read_once(phantom: PhantomSet, mon
         next(counted)
         return read_image(*arguments)
 
-    monkeypatch.setattr("vstain_bench.models.training.feed.read_image", counting)
+    monkeypatch.setattr("vstain_bench.models.training.loader.read_image", counting)
     both_sides = 2 * 64 * 64 * 3
     for room, reads in ((0, 2 * 16), (10**6, 16), (3 * both_sides, 2 * 16 - 6)):
         counted = itertools.count()
-        made = feed(found, toy(), memory=room)
+        made = loader(found, toy(), memory=room)
         for epoch in (1, 2):
             list(made.epoch(epoch))
         assert next(counted) == reads, f"{room} bytes"
@@ -307,7 +309,7 @@ def test_sixteen_bits_survive_the_memory(phantom_copy: PhantomSet) -> None:
         pixels = rng.integers(0, 65536, (64, 64, 3), dtype=np.uint16)
         (folder / f"{spec.tile}.png").write_bytes(imagecodecs.png_encode(pixels))
     found = sets(phantom_copy.manifest, decode="depth=scale16")
-    plain, kept = feed(found, toy()), feed(found, toy(), memory=10**9)
+    plain, kept = loader(found, toy()), loader(found, toy(), memory=10**9)
     list(kept.epoch(1))
     for (one,), (two,) in zip(plain.epoch(1), kept.epoch(1), strict=True):
         assert torch.equal(one.pair.real, two.pair.real)

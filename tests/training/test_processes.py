@@ -12,7 +12,7 @@ import torch
 
 from tests.training.runs import TOY, weights
 from vstain_bench.cli.main import call
-from vstain_bench.models.training.feed import Portion
+from vstain_bench.models.training.loader import Portion
 from vstain_bench.phantom import PhantomSet
 
 ROOT = Path(__file__).parents[2]

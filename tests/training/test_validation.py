@@ -20,7 +20,7 @@ from vstain_bench.models.contract import RECIPES, Recipe
 from vstain_bench.models.training.folder import TrainingFolder
 from vstain_bench.models.training.history import Epoch, choices, choose
 from vstain_bench.models.training.listener import Stepped, TrainingListener
-from vstain_bench.models.training.sets import read_sets
+from vstain_bench.models.training.tile_sets import read_tile_sets
 from vstain_bench.models.training.validation import plan_validation, whole_tiles
 from vstain_bench.networks.weights import WeightsStore, WeightsUnavailable
 from vstain_bench.phantom import PhantomSet
@@ -43,7 +43,7 @@ def test_the_card_says_what_run_says_of_the_kept_weights(phantom: PhantomSet, tm
     settings = config(phantom.manifest, epochs=3, metrics=METRICS, validate_every=2, val_share=0.4)
     outcome = run(settings, tmp_path / "training")
     card = outcome.folder.read_card()
-    tiles = read_sets(settings).validation.tiles
+    tiles = read_tile_sets(settings).validation.tiles
     generator = toy(**card["settings"]).blank_generator()
     generator.load_state_dict(weights(outcome.folder.path, "best.safetensors"), strict=True)
     stain = whole_tiles(toy(), generator.eval())
@@ -147,7 +147,7 @@ def test_a_metric_that_cannot_be_computed_is_named(
 ) -> None:
     settings = config(phantom.manifest, **values)
     with pytest.raises(kind, match=words):
-        plan_validation(settings, read_sets(settings).validation, WeightsStore(None, offline=True))
+        plan_validation(settings, read_tile_sets(settings).validation, WeightsStore(None, offline=True))
 
 
 def test_the_running_mean_is_what_is_validated_and_kept(phantom: PhantomSet, tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_the_sheet_shows_three_sides_of_each_tile(phantom: PhantomSet, tmp_path:
     settings = config(phantom.manifest, epochs=1, samples=2)
     folder = run(settings, tmp_path / "out").folder
     sheet = read_image_pixels(folder.sample(1))
-    tiles = {tile.id: tile for tile in read_sets(settings).validation.tiles}
+    tiles = {tile.id: tile for tile in read_tile_sets(settings).validation.tiles}
     assert sheet.shape == (22 + 2 * (64 + 6), 6 + 3 * (64 + 6), 3)
     found = set()
     for top in (22, 22 + 70):

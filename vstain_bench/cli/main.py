@@ -1,4 +1,4 @@
-"""The command ``vstain-bench``: verbs, exit codes, and how faults are told."""
+"""The command ``vstain-bench``: verbs, exit codes, and how faults are reported."""
 
 import os
 import signal
@@ -84,7 +84,7 @@ def _options(
 
 
 def call(arguments: list[str] | None = None) -> int:
-    """Run one command and return its exit code; faults are told on stderr."""
+    """Run one command and return its exit code; faults go to stderr."""
     try:
         code = int(app(arguments, standalone_mode=False) or 0)
         sys.stdout.flush()

@@ -13,7 +13,7 @@ from vstain_bench.present.formats import render
 from vstain_bench.present.formats.terminal import draw
 
 if TYPE_CHECKING:
-    from vstain_bench.measure.run import Outcome, Preview
+    from vstain_bench.measure.run import FinishedRun, Preview
     from vstain_bench.present.sheet import Document
     from vstain_bench.results.table import Table
     from vstain_bench.tiles.audit import Audit
@@ -51,7 +51,7 @@ def print_table(table: "Table") -> None:
     put(overview(table))
 
 
-def finish_run(outcome: "Outcome", *, json: bool) -> int:
+def finish_run(outcome: "FinishedRun", *, json: bool) -> int:
     """Print what a run came to, say where it lies, and return the exit code."""
     if json:
         sys.stdout.write(outcome.table.to_json())

@@ -23,7 +23,7 @@ def list_(weights_dir: Folder = None, json: options.Json = False) -> int:
     """
     from vstain_bench.base.registry import load_plugins
     from vstain_bench.cli.output import print_json, print_records
-    from vstain_bench.models.sources import published_records
+    from vstain_bench.models.named_weights import published_records
     from vstain_bench.networks.weights import WEIGHTS, WeightsStore
 
     load_plugins()
@@ -57,7 +57,7 @@ def fetch(
     Example: vstain-bench weights fetch inception-2015-12-05 alexnet-imagenet
     """
     from vstain_bench.base.registry import load_plugins
-    from vstain_bench.models.sources import refuse_to_fetch
+    from vstain_bench.models.named_weights import refuse_to_fetch
     from vstain_bench.networks.weights import WEIGHTS, WeightsStore
 
     load_plugins()

@@ -19,8 +19,8 @@ from vstain_bench.measure.journal import Journal
 from vstain_bench.measure.observe import Plan, require_unchanged
 from vstain_bench.measure.protocol import resolve_protocol
 from vstain_bench.measure.run import (
+    FinishedRun,
     Job,
-    Outcome,
     Report,
     finish,
     listing_of,
@@ -43,7 +43,7 @@ def merge(
     listener: Listener = SILENT,
     *,
     report: Report | None = None,
-) -> Outcome:
+) -> FinishedRun:
     """Join the shards of one run into a run folder; the same call continues a merge that was stopped.
 
     Args:

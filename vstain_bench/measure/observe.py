@@ -7,18 +7,14 @@ from functools import partial
 import numpy as np
 import torch
 
+from vstain_bench.base.listener import Advance
 from vstain_bench.errors import InputError, Undefined
 from vstain_bench.images.reader import DecodePolicy
 from vstain_bench.measure.controls import CONTROLS, PARTNER, Control, choose_partners, choose_subset
 from vstain_bench.measure.journal import Entry, Journal
 from vstain_bench.stain.slides import Slides
-from vstain_bench.tiles.batches import Failed, Loaded, Request, load_batches
+from vstain_bench.tiles.batches import Failed, Loaded, TileFiles, load_batches
 from vstain_bench.types import Batch, ImageFile, Images, Metric, Side, Slide, Tile, View
-
-EXTRA = "0 with extra outputs"
-"""Kind of the batches on which a subset's outputs are scored too; they come first."""
-PLAIN = "1 plain"
-
 
 Make = Callable[[Mapping[str, View]], Images]
 """From the views of a batch by owner to images, (b, 3, h, w)."""
@@ -87,7 +83,7 @@ class Observed:
     entries: tuple[Entry, ...]
 
 
-Observe = Callable[[Sequence[Request]], Iterator[Observed | Failed]]
+Observe = Callable[[Sequence[TileFiles]], Iterator[Observed | Failed]]
 """From tiles to what was observed of them, and those that cannot be decoded, in any order."""
 
 
@@ -158,28 +154,28 @@ def observe(
     batch_size: int,
     workers: int,
     skip_faults: bool,
-    apart: Observe | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    observer: Observe | None = None,
+    progress: Advance | None = None,
 ) -> None:
     """Observe every tile that the journal does not hold yet; memory does not grow with the number of tiles.
 
-    With ``apart``, that observes instead of this process; the journal stays here.
+    An ``observer`` takes the place of this process, as where several share the work; the journal stays here.
 
     Raises:
         InputError: a file cannot be decoded and faults are not to be skipped, or a scored file has changed since.
     """
     done = require_unchanged(plan, journal)
     tiles = {tile.id: tile for tile in plan.tiles}
-    requests = [
-        Request(tile.id, _files(plan, tile), plan.sizes[tile.id], EXTRA if tile.id in plan.subset else PLAIN)
+    missing = [
+        TileFiles(tile.id, _files(plan, tile), plan.sizes[tile.id], tile.id in plan.subset)
         for tile in plan.tiles
         if tile.id not in done
     ]
-    count = len(plan.tiles) - len(requests)
+    count = len(plan.tiles) - len(missing)
     if progress:
         progress(count, len(plan.tiles))
     here = partial(observe_here, plan, policy=policy, device=device, batch_size=batch_size, workers=workers)
-    for found in (apart or here)(requests):
+    for found in (observer or here)(missing):
         if isinstance(found, Failed):
             if not skip_faults:
                 raise InputError(
@@ -200,7 +196,7 @@ def observe(
 
 def observe_here(
     plan: Plan,
-    requests: Sequence[Request],
+    files: Sequence[TileFiles],
     *,
     policy: DecodePolicy,
     device: torch.device,
@@ -209,7 +205,7 @@ def observe_here(
 ) -> Iterator[Observed | Failed]:
     """Yield what is observed of each batch, in this process."""
     tiles = {tile.id: tile for tile in plan.tiles}
-    for loaded in load_batches(requests, policy, batch_size=batch_size, workers=workers, device=device):
+    for loaded in load_batches(files, policy, batch_size=batch_size, workers=workers, device=device):
         if isinstance(loaded, Failed):
             yield loaded
         else:
@@ -263,7 +259,7 @@ def _observe_batch(plan: Plan, loaded: Loaded, tiles: Sequence[Tile]) -> list[En
     if "source" in views:
         shared["source"] = views["source"]
     entries = []
-    for output in (*plan.outputs, *(plan.extra if loaded.kind == EXTRA else ())):
+    for output in (*plan.outputs, *(plan.extra if loaded.in_subset else ())):
         try:
             generated = _view(plan, tiles, output.name, output.make(views), output.origin)
             own = {side: _view(plan, tiles, side, make(views), side) for side, make in output.sides.items()}

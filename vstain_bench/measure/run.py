@@ -18,9 +18,9 @@ from vstain_bench.base.provenance import session
 from vstain_bench.base.registry import load_plugins
 from vstain_bench.errors import UsageError
 from vstain_bench.measure.journal import Journal
-from vstain_bench.measure.listings import publish_pairs, publish_skipped, publish_tiles, unreadable
 from vstain_bench.measure.observe import Plan, observe, plan_run
 from vstain_bench.measure.protocol import Protocol, resolve_protocol
+from vstain_bench.measure.run_files import publish_pairs, publish_skipped, publish_tiles, unreadable
 from vstain_bench.measure.selection import Selection, select
 from vstain_bench.measure.shards import Shard, write_part
 from vstain_bench.measure.tabulate import tabulate
@@ -36,7 +36,7 @@ Report = Callable[[RunFolder], str]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FinishedRun:
     """A finished run: its table, its folder, and how many tiles were left out."""
 
     table: Table
@@ -45,7 +45,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class ShardOutcome:
+class FinishedShard:
     """A finished shard: its folder, which part it is, its tiles and those of the run, and its shard.json."""
 
     folder: RunFolder
@@ -116,7 +116,7 @@ def preview(config: RunConfig, out: Path | None = None) -> Preview:
         control_tiles=len(plan.subset),
         device=str(choose_device(config.device)),
         out=str(out or default_out(config)),
-        shard=_told_shard(config, plan),
+        shard=_describe_shard(config, plan),
         warnings=inputs.audit.warnings,
         notes=inputs.audit.notes,
     )
@@ -134,7 +134,7 @@ class Job:
     plan: Plan
 
 
-def _told_shard(config: RunConfig, plan: Plan) -> str:
+def _describe_shard(config: RunConfig, plan: Plan) -> str:
     if config.shard is None:
         return ""
     shard = Shard.parse(config.shard)
@@ -147,7 +147,7 @@ def run(
     listener: Listener = SILENT,
     *,
     report: Report | None = None,
-) -> Outcome:
+) -> FinishedRun:
     """Score every tile and write the run folder; the same call continues a run that was stopped.
 
     Args:
@@ -169,7 +169,7 @@ def run(
         return finish(job, journal, _facts(job, device, started), listener, report)
 
 
-def run_shard(config: RunConfig, out: Path | None = None, listener: Listener = SILENT) -> ShardOutcome:
+def run_shard(config: RunConfig, out: Path | None = None, listener: Listener = SILENT) -> FinishedShard:
     """Score the tiles of one shard; the same call continues it. ``merge`` makes the run of all shards.
 
     Arguments and faults as in ``run``.
@@ -181,7 +181,7 @@ def run_shard(config: RunConfig, out: Path | None = None, listener: Listener = S
         job.folder.write_facts(_facts(job, device, started))
         record = write_part(job.folder, shard, len(part.plan.tiles), job.selection)
         skipped = {problem.tile for problem in (*job.inputs.audit.problems, *unreadable(journal))}
-    return ShardOutcome(job.folder, shard, len(part.plan.tiles), len(job.plan.tiles), len(skipped), record)
+    return FinishedShard(job.folder, shard, len(part.plan.tiles), len(job.plan.tiles), len(skipped), record)
 
 
 @contextmanager
@@ -217,7 +217,9 @@ def _observe(job: Job, journal: Journal, device: torch.device, listener: Listene
     )
 
 
-def finish(job: Job, journal: Journal, facts: dict[str, object], listener: Listener, report: Report | None) -> Outcome:
+def finish(
+    job: Job, journal: Journal, facts: dict[str, object], listener: Listener, report: Report | None
+) -> FinishedRun:
     """Make the table and the other files of the run folder from a journal that holds every tile."""
     folder, audit = job.folder, job.inputs.audit
     listener.progress("making the table", 0, 1)
@@ -243,7 +245,7 @@ def finish(job: Job, journal: Journal, facts: dict[str, object], listener: Liste
     if report is not None:
         publish_text(folder.report, report(folder))
     listener.progress("making the table", 1, 1)
-    return Outcome(table, folder, len({problem.tile for problem in left_out}))
+    return FinishedRun(table, folder, len({problem.tile for problem in left_out}))
 
 
 def publish_inputs(job: Job) -> None:

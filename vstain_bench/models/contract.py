@@ -143,7 +143,7 @@ class Adapter:
 
 
 ADAPTERS: Registry[Adapter] = Registry("adapter")
-"""Models under names of their own; every recipe is an adapter, too (``vstain_bench.models.checkpoints``)."""
+"""Models under names of their own; every recipe is an adapter, too (``vstain_bench.models.recipe_adapters``)."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Final, Literal
 import torch
 from jaxtyping import Float
 
-from vstain_bench.networks.checkpoint import fill, lay_out_channels_last, read_checkpoint
+from vstain_bench.networks.tensor_files import fill, lay_out_channels_last, read_checkpoint
 from vstain_bench.networks.torchvision_schema import prepare_torchvision
 from vstain_bench.networks.weights import ALEXNET, LPIPS_ALEX, LPIPS_VGG, VGG16, current_store
 

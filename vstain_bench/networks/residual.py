@@ -11,7 +11,7 @@ from typing import Final, Literal, cast
 import torch
 from jaxtyping import Float
 
-from vstain_bench.networks.checkpoint import fill, lay_out_channels_last, read_checkpoint
+from vstain_bench.networks.tensor_files import fill, lay_out_channels_last, read_checkpoint
 from vstain_bench.networks.torchvision_schema import prepare_torchvision
 from vstain_bench.networks.weights import RESNET18, RESNET50_V1, current_store
 

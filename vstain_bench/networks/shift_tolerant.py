@@ -16,9 +16,9 @@ from typing import Final
 import torch
 from torch.nn import Conv2d, MaxPool2d, Module, ReLU, Sequential
 
-from vstain_bench.networks.checkpoint import fill, lay_out_channels_last, read_checkpoint, unfit
 from vstain_bench.networks.perceptual import SCALE, SHIFT, PerceptualNetwork, Trunk, per_channel
 from vstain_bench.networks.smooth_pooling import BINOMIAL, BlurPooling
+from vstain_bench.networks.tensor_files import fill, lay_out_channels_last, read_checkpoint, unfit
 from vstain_bench.networks.weights import ST_LPIPS_ALEX, ST_LPIPS_VGG, current_store
 
 SHIFT_TOLERANT_WEIGHTS: Final[dict[Trunk, str]] = {"alex": ST_LPIPS_ALEX, "vgg": ST_LPIPS_VGG}

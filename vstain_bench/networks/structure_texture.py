@@ -14,9 +14,9 @@ from typing import Final
 import torch
 from jaxtyping import Float
 
-from vstain_bench.networks.checkpoint import fill, read_checkpoint
 from vstain_bench.networks.perceptual import Activations, layer_outputs, load_trunk, per_channel
 from vstain_bench.networks.smooth_pooling import L2Pooling
+from vstain_bench.networks.tensor_files import fill, read_checkpoint
 from vstain_bench.networks.weights import DISTS, VGG16, current_store
 
 CHANNELS: Final = (3, 64, 128, 256, 512, 512)

@@ -9,8 +9,8 @@ from vstain_bench.measure.controls import CONTROLS
 from vstain_bench.measure.protocol import names as protocol_names
 from vstain_bench.measure.protocol import read_protocol
 from vstain_bench.metrics import METRICS, build
-from vstain_bench.models.checkpoints import adapters
 from vstain_bench.models.contract import RECIPES
+from vstain_bench.models.recipe_adapters import adapters
 from vstain_bench.networks.encoders import ENCODERS
 from vstain_bench.present.formats import FORMATS
 from vstain_bench.present.gate.outputs import OUTPUTS

@@ -67,11 +67,11 @@ def _tile_problems(tile: Tile, infos: dict[Path, ImageInfo | DecodeError], polic
             problems.append(Problem(tile.id, "size", f"{file.path}: its width {info.width} px has no two halves"))
         sizes[side] = _size(file, info)
     if len(set(sizes.values())) > 1:
-        told = ", ".join(f"{side} {width}×{height}" for side, (width, height) in sizes.items())
+        listed = ", ".join(f"{side} {width}×{height}" for side, (width, height) in sizes.items())
         hint = ""
         if "real" in sizes and any(sizes["real"] == (2 * width, height) for width, height in sizes.values()):
             hint = " (real is twice as wide: --layout side-by-side?)"
-        problems.append(Problem(tile.id, "size", f"tile '{printable(tile.id)}' differs in size: {told} px{hint}"))
+        problems.append(Problem(tile.id, "size", f"tile '{printable(tile.id)}' differs in size: {listed} px{hint}"))
     profiles = _profiles(tile, infos)
     if policy.icc == "warn" and len(set(profiles.values())) > 1:
         named = ", ".join(f"{side} {profile or 'sRGB'}" for side, profile in profiles.items())

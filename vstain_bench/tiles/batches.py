@@ -15,21 +15,24 @@ from vstain_bench.types import ImageFile, Images
 
 
 @dataclass(frozen=True)
-class Request:
-    """One tile to load: its id, and the file of each owner (``real``, ``source``, models, a control's partner)."""
+class TileFiles:
+    """One tile to load: its id, the file of each owner (``real``, ``source``, models, a control's partner), its size.
+
+    Tiles of a subset are batched apart from the others, and first.
+    """
 
     id: str
     files: Mapping[str, ImageFile]
     size: tuple[int, int]
-    kind: str = ""
+    in_subset: bool = False
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """Tiles of one size and kind with the images of each owner, (b, 3, h, w), and the sha256 of each file."""
+    """Tiles of one size, all or none of the subset: each owner's images, (b, 3, h, w), and the sha256 of each file."""
 
     ids: tuple[str, ...]
-    kind: str
+    in_subset: bool
     images: Mapping[str, Images]
     digests: Mapping[str, Mapping[str, str]]
 
@@ -42,31 +45,31 @@ class Failed:
     fault: DecodeError
 
 
-def chunks(requests: Sequence[Request], batch_size: int) -> list[list[Request]]:
-    """Return requests in batches of one size and kind each, ordered by kind, size and id."""
-    ordered = sorted(requests, key=lambda request: (request.kind, request.size, request.id))
+def chunks(tiles: Sequence[TileFiles], batch_size: int) -> list[list[TileFiles]]:
+    """Return tiles in batches of one size each, the subset before the others, ordered by size and id."""
+    ordered = sorted(tiles, key=lambda tile: (not tile.in_subset, tile.size, tile.id))
     batches = []
-    for _, same in groupby(ordered, key=lambda request: (request.kind, request.size)):
+    for _, same in groupby(ordered, key=lambda tile: (tile.in_subset, tile.size)):
         members = list(same)
         batches += [members[start : start + batch_size] for start in range(0, len(members), batch_size)]
     return batches
 
 
-def _read(request: Request, policy: DecodePolicy) -> dict[str, Decoded] | Failed:
+def _read(tile: TileFiles, policy: DecodePolicy) -> dict[str, Decoded] | Failed:
     try:
-        return {owner: read_image(file, policy) for owner, file in request.files.items()}
+        return {owner: read_image(file, policy) for owner, file in tile.files.items()}
     except DecodeError as fault:
-        return Failed(request.id, fault)
+        return Failed(tile.id, fault)
 
 
-def _assemble(members: list[Request], read: list[dict[str, Decoded]], device: torch.device) -> Loaded:
+def _assemble(members: list[TileFiles], read: list[dict[str, Decoded]], device: torch.device) -> Loaded:
     def stack(owner: str) -> Images:
         pixels = np.stack([decoded[owner].pixels for decoded in read])
         return torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).contiguous()
 
     return Loaded(
         ids=tuple(member.id for member in members),
-        kind=members[0].kind,
+        in_subset=members[0].in_subset,
         images={owner: stack(owner) for owner in members[0].files},
         digests={
             member.id: {owner: decoded.sha256 for owner, decoded in tile.items()}
@@ -76,7 +79,7 @@ def _assemble(members: list[Request], read: list[dict[str, Decoded]], device: to
 
 
 def load_batches(
-    requests: Sequence[Request],
+    tiles: Sequence[TileFiles],
     policy: DecodePolicy,
     *,
     batch_size: int,
@@ -88,13 +91,13 @@ def load_batches(
     ``workers`` threads decode at most two batches ahead, so memory does not grow with the number of tiles; with 0 the
     caller's thread decodes.
     """
-    batches = chunks(requests, batch_size)
+    batches = chunks(tiles, batch_size)
     if workers == 0:
         for members in batches:
             yield from _deliver(members, [_read(member, policy) for member in members], device)
         return
     with ThreadPoolExecutor(workers) as pool:
-        ahead: deque[tuple[list[Request], list[Future[dict[str, Decoded] | Failed]]]] = deque()
+        ahead: deque[tuple[list[TileFiles], list[Future[dict[str, Decoded] | Failed]]]] = deque()
         upcoming = iter(batches)
         try:
             while True:
@@ -109,7 +112,7 @@ def load_batches(
 
 
 def _deliver(
-    members: list[Request], results: list[dict[str, Decoded] | Failed], device: torch.device
+    members: list[TileFiles], results: list[dict[str, Decoded] | Failed], device: torch.device
 ) -> Iterator[Loaded | Failed]:
     read = []
     kept = []

@@ -1,8 +1,8 @@
 """Adaptive supervised PatchNCE. README.md is the model card."""
 
 from vstain_adapters.asp.recipe import Asp
-from vstain_bench.models.checkpoints import recipe_adapter
 from vstain_bench.models.contract import ADAPTERS, RECIPES, Mode, PublishedFile
+from vstain_bench.models.recipe_adapters import recipe_adapter
 
 FOLDER = "https://drive.google.com/drive/folders/11a3_4cyQY1bgBiRKnqtM7JGis5CPoVM6"
 LICENCE = "not stated for the weights or for MIST; the code is BSD-2-Clause style with parts for non-commercial use"

@@ -1,8 +1,8 @@
 """CSSP2P GAN and its ablation: BCE, conditional BCE, + pyramid L1, + CSS loss. README.md is the model card."""
 
 from vstain_adapters.cssp2p.recipe import Cssp2p
-from vstain_bench.models.checkpoints import recipe_adapter
 from vstain_bench.models.contract import ADAPTERS, RECIPES, Mode
+from vstain_bench.models.recipe_adapters import recipe_adapter
 
 RECIPES.register("bce")(Cssp2p(conditioned=False, pyramid_weight=0.0, css_weight=0.0))
 RECIPES.register("cbce")(Cssp2p(pyramid_weight=0.0, css_weight=0.0))

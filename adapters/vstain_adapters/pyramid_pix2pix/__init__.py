@@ -1,8 +1,8 @@
 """Pyramid Pix2Pix. README.md is the model card."""
 
 from vstain_adapters.pyramid_pix2pix.recipe import PyramidPix2Pix
-from vstain_bench.models.checkpoints import recipe_adapter
 from vstain_bench.models.contract import ADAPTERS, RECIPES, Mode, PublishedFile
+from vstain_bench.models.recipe_adapters import recipe_adapter
 
 RELEASES = "https://github.com/bupt-ai-cz/BCI/releases/download/v1.0"
 LICENCE = "not stated for the weights; the code is BSD-3-Clause style"

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from vstain_bench.errors import MachineError, UsageError
-from vstain_bench.networks.checkpoint import Tensors, read_checkpoint
+from vstain_bench.networks.tensor_files import Tensors, read_checkpoint
 from vstain_bench.networks.weights import RESNET50, WEIGHTS, WeightsUnavailable, current_store, digest
 
 FROM_SCRATCH = "encoder from scratch: random weights"

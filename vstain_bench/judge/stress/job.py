@@ -130,7 +130,7 @@ def _sweep(
             batch_size=BATCH_SIZE,
             workers=config.workers,
             skip_faults=config.on_error == "skip",
-            apart=observe_in(sweeping, number) if number > 1 else None,
+            observer=observe_in(sweeping, number) if number > 1 else None,
             progress=listener.phase("stressing tiles"),
         )
         return read_answers(journal, selection.computable, conditions, {tile.id: tile for tile in tiles}, inputs.models)

@@ -25,7 +25,7 @@ from vstain_bench.judge.stress.sweep import Condition, plan_sweep
 from vstain_bench.measure.observe import Observed, Plan, observe_here
 from vstain_bench.measure.protocol import Protocol, parse_metrics, read_protocol
 from vstain_bench.networks.weights import WeightsStore, use_store
-from vstain_bench.tiles.batches import Failed, Request
+from vstain_bench.tiles.batches import Failed, TileFiles
 from vstain_bench.words import Tile
 
 MOST_PROCESSES = 8
@@ -86,12 +86,12 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def observe_in(sweeping: Sweeping, processes: int) -> Callable[[Sequence[Request]], Iterator[Observed | Failed]]:
-    """Return what observes tiles in so many processes, as `score.observe` asks for it."""
+def observe_in(sweeping: Sweeping, processes: int) -> Callable[[Sequence[TileFiles]], Iterator[Observed | Failed]]:
+    """Return what observes tiles in so many processes, as `measure.observe` asks for it."""
     return lambda requests: observe_apart(sweeping, requests, processes)
 
 
-def observe_apart(sweeping: Sweeping, requests: Sequence[Request], processes: int) -> Iterator[Observed | Failed]:
+def observe_apart(sweeping: Sweeping, requests: Sequence[TileFiles], processes: int) -> Iterator[Observed | Failed]:
     """Yield what is observed of every tile by so many processes, in the order in which they finish.
 
     Raises:
@@ -100,7 +100,7 @@ def observe_apart(sweeping: Sweeping, requests: Sequence[Request], processes: in
     context = multiprocessing.get_context("spawn")
     upcoming = iter(requests)
     workers: dict[Connection, BaseProcess] = {}
-    busy: dict[Connection, Request] = {}
+    busy: dict[Connection, TileFiles] = {}
 
     def assign(connection: Connection) -> None:
         request = next(upcoming, None)
@@ -130,7 +130,7 @@ def observe_apart(sweeping: Sweeping, requests: Sequence[Request], processes: in
             process.join()
 
 
-def _receive(connection: Connection, process: BaseProcess, request: Request) -> Observed | Failed:
+def _receive(connection: Connection, process: BaseProcess, request: TileFiles) -> Observed | Failed:
     try:
         found: Observed | Failed = connection.recv()
         return found
@@ -157,7 +157,7 @@ def _work(connection: Connection, sweeping: Sweeping) -> None:
         plan = sweeping.plan()
         with suppress(EOFError, ConnectionError):
             while True:
-                request: Request = connection.recv()
+                request: TileFiles = connection.recv()
                 (found,) = observe_here(
                     plan, [request], policy=sweeping.policy, device=torch.device("cpu"), batch_size=1, workers=0
                 )

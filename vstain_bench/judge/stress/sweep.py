@@ -1,6 +1,6 @@
 """The sweep: real tiles against perturbed copies of themselves, every perturbation at every level, in one pass.
 
-A perturbed tile is an output like any other, so the sweep is a pass over the real tiles (`score.observe`): it has the
+A perturbed tile is an output like any other, so the sweep is a pass over the real tiles (`measure.observe`): it has the
 journal, the batches and the determinism of a run, and continues where it was stopped.
 """
 

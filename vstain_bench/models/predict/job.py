@@ -16,17 +16,17 @@ from vstain_bench.base.provenance import session
 from vstain_bench.base.registry import load_plugins, nearest
 from vstain_bench.errors import UsageError
 from vstain_bench.images.reader import DecodePolicy
-from vstain_bench.models.checkpoints import adapters
 from vstain_bench.models.contract import Adapter, Loading, Mode
+from vstain_bench.models.named_weights import Weights, find_weights
 from vstain_bench.models.predict.config import PredictConfig
 from vstain_bench.models.predict.fitting import Fit, Tiling, fit, settle_tiling
 from vstain_bench.models.predict.folder import Done, PredictionFolder, as_problem
 from vstain_bench.models.predict.plausible import require_he
 from vstain_bench.models.predict.staining import Staining, stain_tiles
 from vstain_bench.models.predict.writing import Writer
-from vstain_bench.models.sources import Weights, find_weights
+from vstain_bench.models.recipe_adapters import adapters
 from vstain_bench.networks.weights import WeightsStore
-from vstain_bench.tiles.batches import Failed, Request, load_batches
+from vstain_bench.tiles.batches import Failed, TileFiles, load_batches
 from vstain_bench.tiles.pairing import Problem, refuse
 from vstain_bench.tiles.sources import Sources, SourceTile, read_sources
 
@@ -34,7 +34,7 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FinishedPrediction:
     """A finished prediction: its folder, images in it, how many were made now, tiles left out, and predict.json."""
 
     folder: Path
@@ -97,7 +97,7 @@ class Job:
         }
 
 
-def predict(config: PredictConfig, out: Path, listener: Listener = SILENT) -> Outcome:
+def predict(config: PredictConfig, out: Path, listener: Listener = SILENT) -> FinishedPrediction:
     """Stain every H&E tile into a folder; the same call goes on with a prediction that was stopped.
 
     Args:
@@ -269,7 +269,7 @@ def _stain_all(job: Job, kept: list[Done], listener: Listener) -> tuple[list[Don
     config = job.config
     with Writer(job.folder, workers=config.workers, jpeg_quality=config.jpeg_quality, written=written) as writer:
         for members, batch_size in _groups(job, todo):
-            requests = [Request(tile.id, {"source": tile.file}, tile.size) for tile in members]
+            requests = [TileFiles(tile.id, {"source": tile.file}, tile.size) for tile in members]
             batches = load_batches(
                 requests, job.policy, batch_size=batch_size, workers=config.workers, device=job.staining.device
             )
@@ -292,7 +292,7 @@ def _groups(job: Job, todo: list[SourceTile]) -> list[tuple[list[SourceTile], in
     return [(whole, job.staining.batch_size), (windowed, 1)]
 
 
-def _finish(job: Job, done: list[Done], failed: list[Problem], made: int, started: float) -> Outcome:
+def _finish(job: Job, done: list[Done], failed: list[Problem], made: int, started: float) -> FinishedPrediction:
     job.folder.write_done(done)
     problems = [*job.sources.problems, *failed]
     job.folder.write_skipped(problems)
@@ -311,6 +311,6 @@ def _finish(job: Job, done: list[Done], failed: list[Problem], made: int, starte
         },
     }
     publish_json(job.folder.facts, facts)
-    return Outcome(
+    return FinishedPrediction(
         job.folder.path, len(done), made, len({problem.tile for problem in problems}), time.time() - started, facts
     )

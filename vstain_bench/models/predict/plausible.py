@@ -52,7 +52,7 @@ def require_he(tiles: Sequence[SourceTile], policy: DecodePolicy, folder: Path |
     spaced = [tiles[place] for place in sorted({*np.linspace(0, len(tiles) - 1, LOOKED_AT).astype(int).tolist()})]
     found = []
     for tile in spaced:
-        with suppress(DecodeError):  # told when its turn comes
+        with suppress(DecodeError):  # reported when its turn comes
             found.append(read_image(tile.file, policy).pixels)
     excess = magenta_excess(found) if found else None
     if excess is not None and excess < MAGENTA:

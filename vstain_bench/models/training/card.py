@@ -8,12 +8,12 @@ from vstain_bench.models.contract import Recipe
 from vstain_bench.models.training.config import TrainConfig
 from vstain_bench.models.training.folder import FORMAT
 from vstain_bench.models.training.history import Epoch, choices
-from vstain_bench.models.training.sets import Sets
+from vstain_bench.models.training.tile_sets import TileSets
 from vstain_bench.models.training.validation import Validation
 
 
 def identify(
-    config: TrainConfig, recipe: Recipe, sets: Sets, validation: Validation, *, origin: str, processes: int
+    config: TrainConfig, recipe: Recipe, sets: TileSets, validation: Validation, *, origin: str, processes: int
 ) -> dict[str, object]:
     """Return everything that can change a weight or which of them are kept; no path of the data, no time."""
     selection = validation.selection

@@ -15,7 +15,7 @@ from vstain_bench.base.extras import extra
 from vstain_bench.errors import MachineError, UsageError
 from vstain_bench.models.contract import Models, Recipe
 from vstain_bench.models.training.config import TrainConfig
-from vstain_bench.networks.checkpoint import lay_out_channels_last
+from vstain_bench.networks.tensor_files import lay_out_channels_last
 
 with extra("train", "train"):
     from accelerate import Accelerator

@@ -15,25 +15,25 @@ from vstain_bench.errors import UsageError
 from vstain_bench.models.contract import Models, Recipe
 from vstain_bench.models.training.card import complete, identify
 from vstain_bench.models.training.config import TrainConfig
-from vstain_bench.models.training.drawing import Drawing
 from vstain_bench.models.training.engine import Engine, idle_parameters, lay_out, networks_of, start_engine
-from vstain_bench.models.training.feed import Feed, Portion
 from vstain_bench.models.training.folder import TrainingFolder
 from vstain_bench.models.training.history import Epoch, choose
-from vstain_bench.models.training.keeper import Keeper
+from vstain_bench.models.training.kept_generator import KeptGenerator
 from vstain_bench.models.training.listener import Pace, TrainingListener
+from vstain_bench.models.training.loader import PairLoader, Portion
 from vstain_bench.models.training.loop import Task, run_epochs
 from vstain_bench.models.training.recipes import matched, settle_recipe
 from vstain_bench.models.training.records import Records
-from vstain_bench.models.training.sets import Sets, read_sets, require_sizes
+from vstain_bench.models.training.sampling import Sampling
 from vstain_bench.models.training.state import Position, load_state
+from vstain_bench.models.training.tile_sets import TileSets, read_tile_sets, require_sizes
 from vstain_bench.models.training.validation import Validation, plan_validation
 from vstain_bench.networks.weights import WeightsStore, use_store
 from vstain_bench.types import Metric
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FinishedTraining:
     """A finished training.
 
     Attributes:
@@ -56,7 +56,7 @@ class Settled:
     """What was asked for, settled: the recipe that is trained, the tiles, what is measured on them."""
 
     recipe: Recipe
-    sets: Sets
+    sets: TileSets
     validation: Validation
 
 
@@ -75,13 +75,13 @@ def settle(config: TrainConfig, listener: TrainingListener, store: WeightsStore)
     """
     load_plugins(config.plugin)
     recipe = settle_recipe(config)
-    sets = read_sets(config, listener)
+    sets = read_tile_sets(config, listener)
     require_sizes(sets, recipe, config.recipe)
     recipe = matched(config, recipe, len(sets.train.tiles))
     return Settled(recipe, sets, plan_validation(config, sets.validation, store))
 
 
-def train(config: TrainConfig, out: Path | None = None, listener: TrainingListener | None = None) -> Outcome:
+def train(config: TrainConfig, out: Path | None = None, listener: TrainingListener | None = None) -> FinishedTraining:
     """Train a recipe and leave a folder behind; the same call continues a training that was stopped.
 
     Raises:
@@ -145,14 +145,14 @@ def _run(
     models: Models,
     folder: TrainingFolder,
     listener: TrainingListener,
-) -> Outcome:
+) -> FinishedTraining:
     recipe, seed = settled.recipe, config.seed
     models = lay_out(models, channels_last=bool(config.channels_last))
     optimisers = recipe.optimisers(models)
-    keeper = Keeper(recipe, networks_of(models)["generator"], config.ema, engine.device)
-    feed = Feed(
+    kept = KeptGenerator(recipe, networks_of(models)["generator"], config.ema, engine.device)
+    loader = PairLoader(
         settled.sets.train,
-        Drawing(recipe, len(settled.sets.train.tiles), seed),
+        Sampling(recipe, len(settled.sets.train.tiles), seed),
         portion=Portion(engine.rank, engine.processes, config.accumulate),
         device=engine.device,
         workers=config.workers,
@@ -169,8 +169,8 @@ def _run(
             models, compiled=config.compile, idle=idle_parameters(recipe) if engine.processes > 1 else ()
         ),
         optimisers=optimisers,
-        keeper=keeper,
-        feed=feed,
+        kept=kept,
+        loader=loader,
         validation=settled.validation,
         listener=listener,
         pace=Pace(recipe.batch_size),
@@ -194,7 +194,9 @@ def _run(
             found=f"it had no value in any epoch: {reason}",
             next_step=f"{folder.last.name} is kept in {folder.path}. Choose by another metric, with another --out.",
         )
-    return Outcome(folder, tuple(position.history), chosen, settled.validation.selection.computable, engine.main)
+    return FinishedTraining(
+        folder, tuple(position.history), chosen, settled.validation.selection.computable, engine.main
+    )
 
 
 def _resume(task: Task) -> Position:

@@ -16,13 +16,13 @@ from vstain_bench.models.contract import Models, Moment, Optimisers, Recipe, Ter
 from vstain_bench.models.training.card import complete
 from vstain_bench.models.training.config import TrainConfig
 from vstain_bench.models.training.engine import Engine, networks_of
-from vstain_bench.models.training.feed import Feed
 from vstain_bench.models.training.folder import TrainingFolder
 from vstain_bench.models.training.history import Epoch, choose, measured, summarise
-from vstain_bench.models.training.keeper import Keeper, write_weights
+from vstain_bench.models.training.kept_generator import KeptGenerator, write_weights
 from vstain_bench.models.training.listener import Pace, Stepped, TrainingListener
+from vstain_bench.models.training.loader import PairLoader
 from vstain_bench.models.training.records import Records
-from vstain_bench.models.training.sheet import choose_samples, draw_sheet
+from vstain_bench.models.training.sample_sheet import choose_samples, draw_sheet
 from vstain_bench.models.training.state import Position, Trained, all_finite, save_state
 from vstain_bench.models.training.step import train_step
 from vstain_bench.models.training.validation import Validation, whole_tiles
@@ -51,8 +51,8 @@ class Task:
     folder: TrainingFolder
     models: Models
     optimisers: Optimisers
-    keeper: Keeper
-    feed: Feed
+    kept: KeptGenerator
+    loader: PairLoader
     validation: Validation
     listener: TrainingListener
     pace: Pace
@@ -61,11 +61,11 @@ class Task:
     @property
     def of(self) -> int:
         """Steps in all."""
-        return self.feed.steps * self.recipe.total_epochs
+        return self.loader.steps * self.recipe.total_epochs
 
     def trained(self) -> Trained:
         """Return what a state holds."""
-        mean = self.keeper.generator if self.keeper.decay else None
+        mean = self.kept.generator if self.kept.decay else None
         return Trained(networks_of(self.models), self.optimisers, mean)
 
 
@@ -95,7 +95,7 @@ def _train_epoch(task: Task, position: Position) -> None:
             group["lr"] = rate
     look, latest = LOOK[task.engine.device.type], {}
     task.pace.resume()
-    for shares in task.feed.epoch(position.epoch, position.step):
+    for shares in task.loader.epoch(position.epoch, position.step):
         judged, made = train_step(
             task.recipe,
             task.models,
@@ -104,18 +104,18 @@ def _train_epoch(task: Task, position: Position) -> None:
             _moment(task, position),
             backward=task.engine.backward,
         )
-        task.keeper.follow()
+        task.kept.follow()
         losses = _named(judged, made)
         for name, value in losses.items():
             position.losses[name] = position.losses.get(name, 0) + value.double()
         position.step, position.steps = position.step + 1, position.steps + 1
         logs, saves = position.steps % task.config.log_every == 0, position.steps % task.config.save_every == 0
-        if position.steps % look == 0 or logs or saves or position.step == task.feed.steps:
+        if position.steps % look == 0 or logs or saves or position.step == task.loader.steps:
             latest = _look(task, position, losses)
         task.pace.stepped()
         if logs and task.records is not None:
             task.records.step(position.epoch, position.steps, latest, round(task.pace.images_per_second, 3))
-        if saves and position.step < task.feed.steps:
+        if saves and position.step < task.loader.steps:
             _save(task, position)
             task.pace.resume()
         task.listener.stepped(_stepped(task, position, latest))
@@ -138,16 +138,16 @@ def _look(task: Task, position: Position, losses: dict[str, Tensor]) -> dict[str
     found = dict(zip(losses, means, strict=True))
     size = sum(abs(value) for value in means)
     if not math.isfinite(size):
-        raise _diverged(task, position, f"the loss is not finite ({_told(found)})")
+        raise _diverged(task, position, f"the loss is not finite ({_short(found)})")
     if position.usual is None:
         position.usual = size
     if size > EXPLODED * max(position.usual, 1.0):
         usual = f"{position.usual:.3g} at the beginning"
-        raise _diverged(task, position, f"the loss has grown to {size:.3g} ({_told(found)}), from {usual}")
+        raise _diverged(task, position, f"the loss has grown to {size:.3g} ({_short(found)}), from {usual}")
     return found
 
 
-def _told(losses: dict[str, float]) -> str:
+def _short(losses: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.3g}" for name, value in losses.items())
 
 
@@ -155,7 +155,7 @@ def _diverged(task: Task, position: Position, found: str) -> CheckFailed:
     kept = [file.name for file in (task.folder.state, task.folder.best) if file.is_file()]
     of = task.recipe.total_epochs
     return CheckFailed(
-        where=f"training, epoch {position.epoch} of {of}, step {position.step} of {task.feed.steps}",
+        where=f"training, epoch {position.epoch} of {of}, step {position.step} of {task.loader.steps}",
         found=found,
         expected="losses and weights that are finite and of their usual size",
         next_step=(f"{' and '.join(kept)} of earlier steps are kept in {task.folder.path}. " if kept else "")
@@ -192,7 +192,7 @@ def _validate(task: Task, position: Position) -> None:
     epoch = 0 if untrained else position.epoch
     due = untrained or epoch % task.config.validate_every == 0 or epoch == task.recipe.total_epochs
     scores: dict[str, float | str] = {}
-    generator = task.keeper.settle()
+    generator = task.kept.settle()
     if due:
         began = time.monotonic()
         phase = f"validating epoch {epoch}" if epoch else "validating the untrained generator"
@@ -201,7 +201,7 @@ def _validate(task: Task, position: Position) -> None:
     losses: dict[str, float] = {}
     if position.losses:
         sums = task.engine.mean(torch.stack(list(position.losses.values()))).tolist()
-        losses = {name: value / task.feed.steps for name, value in zip(position.losses, sums, strict=True)}
+        losses = {name: value / task.loader.steps for name, value in zip(position.losses, sums, strict=True)}
     rate = task.recipe.learning_rate(max(epoch, 1))
     position.history.append(measured(epoch, position.steps, rate, losses, scores))
 
@@ -211,7 +211,7 @@ def _publish(task: Task, position: Position, *, finished: bool) -> None:
     if not task.engine.main:
         return
     latest, folder = position.history[-1], task.folder
-    generator = task.keeper.generator
+    generator = task.kept.generator
     if latest.epoch:
         facts = {key: task.identity[key] for key in ("recipe", "settings", "code_version")}
         facts["epoch"] = latest.epoch

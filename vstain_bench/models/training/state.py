@@ -1,6 +1,6 @@
 """Everything that a training needs to go on as if it had never stopped.
 
-Random numbers are not in it: they follow from seed, epoch and step (``drawing.py``, ``step.py``).
+Random numbers are not in it: they follow from seed, epoch and step (``sampling.py``, ``step.py``).
 """
 
 import json
@@ -15,8 +15,8 @@ from torch.nn import Module
 
 from vstain_bench.base.files import replacing
 from vstain_bench.errors import MachineError
-from vstain_bench.models.checkpoints import compare
 from vstain_bench.models.contract import Optimisers
+from vstain_bench.models.recipe_adapters import compare
 from vstain_bench.models.training.engine import Engine
 from vstain_bench.models.training.history import Epoch
 
@@ -33,7 +33,7 @@ class Position:
         steps: Steps done in all.
         history: The epochs that are over.
         losses: Sum of each part of the losses over the epoch under way, on this process.
-        usual: The size of the loss at the beginning, against which an explosion is told; None until it is known.
+        usual: The size of the loss at the beginning, against which an explosion is judged; None until it is known.
         logged: Bytes of metrics.jsonl that belong to it.
     """
 

@@ -21,7 +21,7 @@ from vstain_bench.measure.tabulate import Rows, score_rows
 from vstain_bench.models.contract import Recipe, Stain
 from vstain_bench.models.training.config import TrainConfig
 from vstain_bench.models.training.engine import Engine
-from vstain_bench.models.training.sets import TileSet
+from vstain_bench.models.training.tile_sets import TileSet
 from vstain_bench.networks.weights import WeightsStore
 from vstain_bench.stain.slides import needs_slides
 from vstain_bench.types import Images, Metric, View

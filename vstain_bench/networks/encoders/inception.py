@@ -30,9 +30,9 @@ from torch.nn.functional import interpolate
 
 from vstain_bench.base.registry import nearest
 from vstain_bench.errors import UsageError
-from vstain_bench.networks.checkpoint import fill, lay_out_channels_last, read_checkpoint
 from vstain_bench.networks.encoders.definition import ENCODERS
 from vstain_bench.networks.feeding import feed
+from vstain_bench.networks.tensor_files import fill, lay_out_channels_last, read_checkpoint
 from vstain_bench.networks.torchvision_schema import prepare_torchvision
 from vstain_bench.networks.weights import INCEPTION, WEIGHTS, current_store
 from vstain_bench.types import Encoder, Images, Rows, View

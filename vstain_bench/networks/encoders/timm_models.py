@@ -16,10 +16,10 @@ import torch
 from vstain_bench.base.extras import extra
 from vstain_bench.base.registry import nearest
 from vstain_bench.errors import MachineError, UsageError
-from vstain_bench.networks.checkpoint import fill, read_checkpoint
 from vstain_bench.networks.encoders.definition import ENCODERS
 from vstain_bench.networks.encoders.torchscript import resize_square
 from vstain_bench.networks.feeding import feed
+from vstain_bench.networks.tensor_files import fill, read_checkpoint
 from vstain_bench.networks.torchvision_schema import prepare_torchvision
 from vstain_bench.networks.weights import digest
 from vstain_bench.types import Encoder, Images, Rows, View

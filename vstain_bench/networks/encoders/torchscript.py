@@ -14,9 +14,9 @@ import torch
 from torch.nn.functional import interpolate
 
 from vstain_bench.errors import MachineError, UsageError
-from vstain_bench.networks.checkpoint import read_torchscript
 from vstain_bench.networks.encoders.definition import ENCODERS
 from vstain_bench.networks.feeding import feed
+from vstain_bench.networks.tensor_files import read_torchscript
 from vstain_bench.networks.weights import digest
 from vstain_bench.types import Encoder, Images, Rows, View
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from vstain_bench.models.training.history import choose
-from vstain_bench.models.training.job import Outcome
+from vstain_bench.models.training.job import FinishedTraining
 from vstain_bench.present.numbers import ARROWS
 from vstain_bench.present.sheet import Cell, Document, Facts, Head, Line, Section, Sheet
 
 
-def document(outcome: Outcome) -> Document:
+def document(outcome: FinishedTraining) -> Document:
     """Return what is shown of a finished training."""
     untrained, last = outcome.history[0], outcome.history[-1]
     columns = (

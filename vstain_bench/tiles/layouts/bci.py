@@ -1,7 +1,7 @@
 """BCI: ``HE/{split}/NNNNN_{split}_{score}.png`` and the same names under ``IHC/``; the label is the HER2 score.
 
 Source: Liu et al. 2022, bupt-ai-cz/BCI. Consecutive sections, 1024 px at about 0.46 µm/px. Names say nothing of the
-patient, so tiles of one slide cannot be told apart and count as independent.
+patient, so which tiles share a slide is unknown and they count as independent.
 """
 
 import re

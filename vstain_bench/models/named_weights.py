@@ -10,8 +10,8 @@ from pathlib import Path
 
 from vstain_bench.base.registry import nearest
 from vstain_bench.errors import MachineError, UsageError
-from vstain_bench.models.checkpoints import BEST, adapters
 from vstain_bench.models.contract import Adapter, PublishedFile
+from vstain_bench.models.recipe_adapters import BEST, adapters
 from vstain_bench.networks.weights import WeightsStore, WeightsUnavailable, digest
 
 AUTHORS = "authors:"
@@ -168,13 +168,13 @@ def refuse_to_fetch(name: str, store: WeightsStore) -> None:
     if not owners:
         every = [f"{each} {AUTHORS}{other}" for each in known for other in known[each].published]
         raise UsageError(where=f"weights '{name}'", found="unknown name", expected=f"one of {', '.join(every)}")
-    told = []
+    steps = []
     for owner in owners:
         published = known[owner].published[key]
-        told.append(f"{owner}: {published.steps} Put it at {store.folder / place(owner, key, published)}.")
+        steps.append(f"{owner}: {published.steps} Put it at {store.folder / place(owner, key, published)}.")
     raise UsageError(
         where=f"weights '{name}'",
         found="its publisher recorded no digest, so nothing is fetched unseen",
         expected="a download by hand",
-        next_step=" ".join(told),
+        next_step=" ".join(steps),
     )

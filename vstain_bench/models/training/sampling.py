@@ -14,7 +14,7 @@ from vstain_bench.models.contract import Recipe
 
 
 @dataclass(frozen=True)
-class Window:
+class Crop:
     """The part of a tile that is taken, in px, and how it is mirrored; both sides of a pair alike."""
 
     top: int
@@ -31,7 +31,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Drawing:
+class Sampling:
     """How pairs are drawn: by a recipe, from so many pairs, by a seed."""
 
     recipe: Recipe
@@ -45,7 +45,7 @@ class Drawing:
             return [int(pair) for pair in random.integers(0, self.pairs, self.pairs)]
         return [int(pair) for pair in random.permutation(self.pairs)]
 
-    def window(self, epoch: int, place: int, size: tuple[int, int]) -> Window:
+    def crop(self, epoch: int, place: int, size: tuple[int, int]) -> Crop:
         """Return the window at a place of an epoch, for a tile of this width and height."""
         random = np.random.default_rng(seed_of("window", self.seed, epoch, place))
         width, height = size
@@ -53,7 +53,7 @@ class Drawing:
         rows, columns = (height, width) if crop is None else (crop, crop)
         top, left = int(random.integers(0, height - rows + 1)), int(random.integers(0, width - columns + 1))
         flips = random.random(2) < 0.5
-        return Window(
+        return Crop(
             top,
             left,
             rows,

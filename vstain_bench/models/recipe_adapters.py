@@ -32,7 +32,7 @@ from vstain_bench.models.contract import (
     PublishedFile,
     Recipe,
 )
-from vstain_bench.networks.checkpoint import Tensors, fill, lay_out_channels_last, read_content
+from vstain_bench.networks.tensor_files import Tensors, fill, lay_out_channels_last, read_content
 from vstain_bench.types import Images
 
 CARD = "card.json"
@@ -71,10 +71,10 @@ class Misfit:
         return len(self.missing) + len(self.unexpected) + len(self.reshaped)
 
     def __str__(self) -> str:
-        told = {"missing": self.missing, "unexpected": self.unexpected, "of another shape": self.reshaped}
+        kinds = {"missing": self.missing, "unexpected": self.unexpected, "of another shape": self.reshaped}
         return "; ".join(
             f"{len(keys)} {kind} ({', '.join(keys[:NAMED_KEYS])}{', ...' if len(keys) > NAMED_KEYS else ''})"
-            for kind, keys in told.items()
+            for kind, keys in kinds.items()
             if keys
         )
 
@@ -133,10 +133,10 @@ def _read(path: Path) -> object:
     try:
         return read_content(path)
     except MachineError as fault:
-        told = str(fault.__cause__)
-        if "TorchScript" in told:
+        reason = str(fault.__cause__)
+        if "TorchScript" in reason:
             hint = "A TorchScript file needs no recipe: vstain-bench predict torchscript --weights FILE."
-        elif "weights_only" in told.lower() or "Unsupported" in told:
+        elif "weights_only" in reason.lower() or "Unsupported" in reason:
             hint = (
                 "It holds objects besides tensors, which could run code. Where it comes from you, save its tensors "
                 "alone: torch.save(torch.load(FILE, weights_only=False)['state_dict'], NEW)."
@@ -354,11 +354,11 @@ def _model(name: str, recipe: Recipe, checkpoint: Checkpoint, asked: Loading) ->
         minimum_side=recipe.minimum_side,
         largest_batch=1 if asked.mode.training else None,
         random=random,
-        facts={"recipe": name, "settings": asdict(recipe), "training": _told_by(checkpoint.card)},
+        facts={"recipe": name, "settings": asdict(recipe), "training": _provenance(checkpoint.card)},
     )
 
 
-def _told_by(card: Mapping[str, object]) -> dict[str, object]:
+def _provenance(card: Mapping[str, object]) -> dict[str, object]:
     """Return what a card says of how its weights came about."""
     return {key: card[key] for key in ("code_version", "origin", "seed", "data", "select", "best") if key in card}
 

@@ -14,9 +14,9 @@ from torch import Tensor
 from vstain_bench.arrays import Pixels
 from vstain_bench.images.reader import read_image
 from vstain_bench.models.contract import Pair
-from vstain_bench.models.training.drawing import Drawing
-from vstain_bench.models.training.sets import TileSet
+from vstain_bench.models.training.sampling import Sampling
 from vstain_bench.models.training.step import Share
+from vstain_bench.models.training.tile_sets import TileSet
 
 AHEAD = 3
 """Steps that are read ahead of the one that is computed."""
@@ -50,7 +50,7 @@ class Portion:
         return [(part, len(part) * self.of / len(batch)) for part in parts]
 
 
-class Memory:
+class TileCache:
     """Decoded tiles, as many as fit into so many bytes; what does not is decoded each time."""
 
     def __init__(self, limit: int) -> None:
@@ -80,13 +80,13 @@ class Memory:
                 self._used += size
 
 
-class Feed:
+class PairLoader:
     """The batches of each epoch on one device."""
 
     def __init__(
         self,
         tiles: TileSet,
-        drawing: Drawing,
+        sampling: Sampling,
         *,
         portion: Portion,
         device: torch.device,
@@ -95,22 +95,22 @@ class Feed:
         channels_last: bool = True,
     ) -> None:
         self._tiles = tiles
-        self._drawing = drawing
-        self._batch_size = drawing.recipe.batch_size
+        self._sampling = sampling
+        self._batch_size = sampling.recipe.batch_size
         self._portion = portion
         self._device = device
         self._workers = workers
         self._channels_last = channels_last
-        self.memory = Memory(memory)
+        self.memory = TileCache(memory)
 
     @property
     def steps(self) -> int:
         """Optimisation steps per epoch; the last takes what is left."""
-        return -(-self._drawing.pairs // self._batch_size)
+        return -(-self._sampling.pairs // self._batch_size)
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Share, ...]]:
         """Yield the shares of each step of an epoch, from step ``first`` (counted from 0)."""
-        order = self._drawing.order(epoch)
+        order = self._sampling.order(epoch)
         wanted = [
             self._portion.places(range(step * self._batch_size, min((step + 1) * self._batch_size, len(order))))
             for step in range(first, self.steps)
@@ -138,8 +138,8 @@ class Feed:
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def _cut(self, epoch: int, place: int, pair: int) -> Cut:
-        window = self._drawing.window(epoch, place, self._tiles.sizes[pair])
-        source, real = (_as_pixels(window.cut(side)) for side in self._sides(pair))
+        crop = self._sampling.crop(epoch, place, self._tiles.sizes[pair])
+        source, real = (_as_pixels(crop.cut(side)) for side in self._sides(pair))
         return source, real
 
     def _sides(self, pair: int) -> Sides:

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from vstain_bench.errors import MachineError
-from vstain_bench.networks.checkpoint import fill, read_checkpoint, read_torchscript
+from vstain_bench.networks.tensor_files import fill, read_checkpoint, read_torchscript
 
 
 class Trap:

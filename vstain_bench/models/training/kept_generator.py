@@ -13,7 +13,7 @@ from vstain_bench.base.files import replacing
 from vstain_bench.models.contract import Recipe
 
 
-class Keeper:
+class KeptGenerator:
     """A second generator, never trained itself; with a decay it holds an exponential moving average (EMA).
 
     θ' ← decay · θ' + (1 − decay) · θ after every step. Buffers (statistics of a norm) are those of the trained one.

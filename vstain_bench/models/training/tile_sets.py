@@ -60,7 +60,7 @@ class TileSet:
 
 
 @dataclass(frozen=True)
-class Sets:
+class TileSets:
     """Both sets, where the second comes from in words, and what the user should know of them."""
 
     train: TileSet
@@ -69,7 +69,7 @@ class Sets:
     notes: tuple[str, ...]
 
 
-def read_sets(config: TrainConfig, listener: Listener = SILENT) -> Sets:
+def read_tile_sets(config: TrainConfig, listener: Listener = SILENT) -> TileSets:
     """Return the tiles to train on and those to validate on.
 
     Raises:
@@ -89,7 +89,7 @@ def read_sets(config: TrainConfig, listener: Listener = SILENT) -> Sets:
         _require_apart(train, validation)
     if train.groups is None:
         notes = (*notes, "patients are not known: the validation may hold tiles of a patient that is trained on")
-    return Sets(train, validation, origin, notes)
+    return TileSets(train, validation, origin, notes)
 
 
 def _require_one_origin(config: TrainConfig) -> str | None:
@@ -241,7 +241,7 @@ def _require_apart(train: TileSet, validation: TileSet) -> None:
         )
 
 
-def require_sizes(sets: Sets, recipe: Recipe, name: str) -> None:
+def require_sizes(sets: TileSets, recipe: Recipe, name: str) -> None:
     """Refuse tiles that the recipe cannot be trained or validated on, before anything is built."""
     crop, multiple = recipe.crop, recipe.multiple
     train = list(zip(sets.train.tiles, sets.train.sizes, strict=True))

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from vstain_bench.base.randomness import seed_of
 from vstain_bench.images.reader import encode_png, read_image
 from vstain_bench.models.contract import Stain
-from vstain_bench.models.training.sets import TileSet
+from vstain_bench.models.training.tile_sets import TileSet
 from vstain_bench.words import ImageFile, Tile
 
 SIDE = 256
