@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar, get_typ
 import tomli_w
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from vstain_bench.base.registry import nearest
+from vstain_bench.base.names import nearest, require_known
 from vstain_bench.errors import UsageError
 
 
@@ -222,13 +222,7 @@ def change(settings: S, values: Mapping[str, object], *, where: str) -> S:
     names = [field.name for field in dataclasses.fields(settings)]
     checked = {}
     for key, value in values.items():
-        if key not in names:
-            raise UsageError(
-                where=f"{where}, key '{key}'",
-                found="no such setting",
-                expected=f"one of {', '.join(names)}",
-                next_step=nearest(key, names),
-            )
+        require_known(key, names, where=f"{where}, key '{key}'", found="no such setting")
         try:
             checked[key] = _checked(hints[key], value)
         except ValidationError as fault:

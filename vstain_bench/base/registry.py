@@ -5,7 +5,6 @@ people's packages name an entry point in the group ``vstain_bench.plugins`` (any
 imported), and a single file can be given with ``--plugin FILE``.
 """
 
-import difflib
 import importlib.metadata
 import importlib.util
 import sys
@@ -13,16 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from vstain_bench.base.names import unknown
 from vstain_bench.errors import UsageError
 
 T = TypeVar("T")
 ENTRY_POINT_GROUP = "vstain_bench.plugins"
-
-
-def nearest(word: str, words: list[str]) -> str:
-    """Return a sentence that proposes the known word nearest to a misspelt one, or an empty string."""
-    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
-    return f"Did you mean '{close[0]}'?" if close else ""
 
 
 class Registry(Generic[T]):
@@ -52,12 +46,7 @@ class Registry(Generic[T]):
         try:
             return self._items[name]
         except KeyError:
-            raise UsageError(
-                where=f"{self.kind} '{name}'",
-                found="unknown name",
-                expected=f"one of {', '.join(self.names())}",
-                next_step=nearest(name, self.names()),
-            ) from None
+            raise unknown(name, self.names(), where=f"{self.kind} '{name}'") from None
 
     def __contains__(self, name: object) -> bool:
         return name in self._items

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal, Self, get_args, get_type_hints
 
-from vstain_bench.base.registry import nearest
+from vstain_bench.base.names import nearest
 from vstain_bench.errors import UsageError
 
 FORMATS = ("png", "jpeg", "tiff")

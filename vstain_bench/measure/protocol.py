@@ -21,7 +21,7 @@ from importlib import resources
 from pathlib import Path
 
 from vstain_bench.base.config import RunConfig
-from vstain_bench.base.registry import nearest
+from vstain_bench.base.names import nearest
 from vstain_bench.errors import UsageError
 from vstain_bench.metrics import METRICS, build
 from vstain_bench.types import Metric

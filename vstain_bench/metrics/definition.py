@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 
-from vstain_bench.base.registry import Registry, nearest
+from vstain_bench.base.names import nearest
+from vstain_bench.base.registry import Registry
 from vstain_bench.errors import Undefined, UsageError
 from vstain_bench.types import Batch, Direction, Family, Metric, RowArray, Rows, Side, Values
 

@@ -8,7 +8,7 @@ goes into the provenance instead of being compared.
 from dataclasses import dataclass
 from pathlib import Path
 
-from vstain_bench.base.registry import nearest
+from vstain_bench.base.names import unknown
 from vstain_bench.errors import MachineError, UsageError
 from vstain_bench.models.contract import Adapter, PublishedFile
 from vstain_bench.models.recipe_adapters import BEST, adapters
@@ -77,11 +77,12 @@ def _on_disk(path: Path) -> Path:
     if path.is_file():
         return path
     beside = sorted(entry.name for entry in path.parent.iterdir()) if path.parent.is_dir() else []
-    raise UsageError(
+    raise unknown(
+        path.name,
+        beside,
         where=f"--weights {path}",
         found="no such file",
         expected=f"a weight file, a folder of 'train', or {AUTHORS}NAME (vstain-bench weights list)",
-        next_step=nearest(path.name, beside),
     )
 
 
@@ -103,11 +104,12 @@ def find_published(name: str, adapter: Adapter, key: str, store: WeightsStore) -
         lacking = (
             f"the authors of {name} published no such file" if released else f"no file of {name}'s authors is known"
         )
-        raise UsageError(
+        raise unknown(
+            key,
+            adapter.published,
             where=f"--weights {AUTHORS}{key}",
             found=lacking,
             expected=f"one of {released}" if released else "a file of your own",
-            next_step=nearest(key, list(adapter.published)),
         )
     published = adapter.published[key]
     inner = place(name, key, published)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vstain_bench.base.registry import nearest
+from vstain_bench.base.names import nearest
 from vstain_bench.errors import UsageError
 from vstain_bench.phantom.anatomy import View, survey
 from vstain_bench.phantom.her2 import HAZE_OD, SCORES, dab_density, membrane_strength

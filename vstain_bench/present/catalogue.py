@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from vstain_bench.base.registry import nearest
+from vstain_bench.base.names import nearest
 from vstain_bench.errors import UsageError
 from vstain_bench.judge.perturbations import PERTURBATIONS
 from vstain_bench.measure.controls import CONTROLS

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vstain_bench.base.registry import nearest
+from vstain_bench.base.names import unknown
 from vstain_bench.base.text import printable
-from vstain_bench.errors import InputError, UsageError
+from vstain_bench.errors import InputError
 
 IMAGE_EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
@@ -35,12 +35,9 @@ def require_folder(folder: Path, option: str) -> None:
     if folder.is_dir():
         return
     beside = sorted(entry.name for entry in folder.parent.iterdir()) if folder.parent.is_dir() else []
-    raise UsageError(
-        where=f"{option} {printable(folder)}",
-        found="it is a file" if folder.exists() else "no such folder",
-        expected="a folder of image tiles",
-        next_step=nearest(folder.name, beside),
-    )
+    found = "it is a file" if folder.exists() else "no such folder"
+    where, tiles = f"{option} {printable(folder)}", "a folder of image tiles"
+    raise unknown(folder.name, beside, where=where, found=found, expected=tiles)
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vstain_bench.base.listener import Progress
-from vstain_bench.base.registry import nearest
+from vstain_bench.base.names import nearest
 from vstain_bench.errors import UsageError
 from vstain_bench.judge.compare.correct import correct
 from vstain_bench.judge.compare.material import Asked, Entry, contrast_metric

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vstain_bench.base.listener import Progress
-from vstain_bench.base.registry import nearest
+from vstain_bench.base.names import nearest
 from vstain_bench.errors import UsageError
 from vstain_bench.judge.evidence import title_models
 from vstain_bench.judge.leaderboard.board import Board, ControlRows, Entrant, Head, Leaderboard, Section

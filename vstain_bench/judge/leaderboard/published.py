@@ -31,7 +31,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from vstain_bench.base.registry import nearest
+from vstain_bench.base.names import nearest
 from vstain_bench.errors import UsageError
 from vstain_bench.results.table import FrozenModel
 

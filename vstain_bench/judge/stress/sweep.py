@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from vstain_bench.base.names import nearest
 from vstain_bench.base.randomness import seed_of
-from vstain_bench.base.registry import nearest
 from vstain_bench.errors import Undefined, UsageError
 from vstain_bench.judge.perturbations.definition import PERTURBATIONS, PerturbationContext, untouched
 from vstain_bench.judge.stress.config import PerturbedSide

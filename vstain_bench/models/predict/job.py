@@ -12,8 +12,9 @@ from vstain_bench.base.config import parse_assignments
 from vstain_bench.base.devices import BATCH_SIZES, choose_device, device_name
 from vstain_bench.base.files import publish_json
 from vstain_bench.base.listener import SILENT, Listener
+from vstain_bench.base.names import require_known
 from vstain_bench.base.provenance import session
-from vstain_bench.base.registry import load_plugins, nearest
+from vstain_bench.base.registry import load_plugins
 from vstain_bench.errors import UsageError
 from vstain_bench.images.reader import DecodePolicy
 from vstain_bench.models.contract import Adapter, Loading, Mode
@@ -164,13 +165,7 @@ def _settle(config: PredictConfig, out: Path, listener: Listener) -> Job:
 
 def _settle_adapter(config: PredictConfig) -> tuple[Adapter, Mode, Mapping[str, object]]:
     adapter = adapters()[config.adapter]
-    if config.mode not in adapter.modes:
-        raise UsageError(
-            where=f"--mode {config.mode}",
-            found=f"{config.adapter} has no such mode",
-            expected=f"one of {', '.join(adapter.modes)}",
-            next_step=nearest(config.mode, list(adapter.modes)),
-        )
+    require_known(config.mode, adapter.modes, where=f"--mode {config.mode}", found=f"{config.adapter} has no such mode")
     if config.dtype not in adapter.card.dtypes:
         raise UsageError(
             where=f"--dtype {config.dtype}",

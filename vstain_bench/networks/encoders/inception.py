@@ -28,7 +28,7 @@ from typing import ClassVar, Final, cast
 import torch
 from torch.nn.functional import interpolate
 
-from vstain_bench.base.registry import nearest
+from vstain_bench.base.names import nearest
 from vstain_bench.errors import UsageError
 from vstain_bench.networks.encoders.definition import ENCODERS
 from vstain_bench.networks.feeding import feed

@@ -14,7 +14,7 @@ from typing import cast
 import torch
 
 from vstain_bench.base.extras import extra
-from vstain_bench.base.registry import nearest
+from vstain_bench.base.names import nearest
 from vstain_bench.errors import MachineError, UsageError
 from vstain_bench.networks.encoders.definition import ENCODERS
 from vstain_bench.networks.encoders.torchscript import resize_square

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from vstain_bench.base.names import nearest
 from vstain_bench.base.randomness import seed_of
-from vstain_bench.base.registry import nearest
 from vstain_bench.errors import UsageError
 
 Pairs = Mapping[str, Mapping[str, str]]

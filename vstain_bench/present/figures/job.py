@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vstain_bench.base.files import publish_text, replacing
-from vstain_bench.base.registry import nearest
+from vstain_bench.base.names import nearest
 from vstain_bench.base.text import printable
 from vstain_bench.errors import InputError, MachineError, UsageError
 from vstain_bench.judge.evidence import name_runs, title_models

@@ -9,7 +9,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from vstain_bench.base.registry import nearest
+from vstain_bench.base.names import unknown
 from vstain_bench.errors import InputError, UsageError
 from vstain_bench.tiles.layouts.definition import LAYOUTS, Files, Gathered, Layout, Name, Request, generated_files
 from vstain_bench.words import ImageFile
@@ -30,12 +30,9 @@ def _read_lines(manifest: Path, needed: Sequence[str]) -> tuple[list[str], list[
         ) from fault
     for column in columns:
         if column not in COLUMNS and not column.startswith("generated:"):
-            raise UsageError(
-                where=f"--manifest {manifest}",
-                found=f"unknown column '{column}'",
-                expected=f"some of {', '.join(COLUMNS)}, generated:NAME",
-                next_step=nearest(column, list(COLUMNS)),
-            )
+            some = f"some of {', '.join(COLUMNS)}, generated:NAME"
+            found = f"unknown column '{column}'"
+            raise unknown(column, COLUMNS, where=f"--manifest {manifest}", found=found, expected=some)
     for name in needed:
         if name not in columns:
             raise UsageError(
