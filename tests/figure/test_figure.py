@@ -3,7 +3,6 @@
 import io
 import shutil
 import xml.etree.ElementTree as ElementTree
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +15,15 @@ from vstain_bench.errors import InputError, UsageError
 from vstain_bench.measure.run import run
 from vstain_bench.phantom import PhantomSet
 from vstain_bench.present.figures import plotting
+from vstain_bench.present.figures.config import FigureConfig
 from vstain_bench.present.figures.drawing import LABEL_MM, Cell, Layout, Line, draw
-from vstain_bench.present.figures.job import Figure, Request, _centre, make_figure
+from vstain_bench.present.figures.job import Figure, _centre, make_figure
 
 HOSTILE = r"$\frac{1}{0}$ <script>"
-SMALL = Request(width_mm=100.0, dpi=100)
+
+
+def small(**changes: object) -> FigureConfig:
+    return FigureConfig.model_validate({"width_mm": 100.0, "dpi": 100, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,7 @@ def finished(phantom: PhantomSet, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="module")
 def made(finished: Path) -> Figure:
-    return make_figure([finished], SMALL)
+    return make_figure([finished], small())
 
 
 def test_every_file_is_what_its_ending_says(made: Figure) -> None:
@@ -56,8 +59,8 @@ def test_every_file_is_what_its_ending_says(made: Figure) -> None:
 
 
 def test_the_same_runs_give_the_same_bytes(finished: Path, made: Figure) -> None:
-    assert make_figure([finished], SMALL) == made
-    assert make_figure([finished], replace(SMALL, seed=1)).caption != made.caption
+    assert make_figure([finished], small()) == made
+    assert make_figure([finished], small(seed=1)).caption != made.caption
 
 
 def test_the_caption_names_columns_tiles_rule_and_bar(made: Figure) -> None:
@@ -68,7 +71,7 @@ def test_the_caption_names_columns_tiles_rule_and_bar(made: Figure) -> None:
 
 
 def test_columns_and_rows_are_in_the_order_asked_for(finished: Path) -> None:
-    request = replace(SMALL, models=(HOSTILE, "plain"), labels=("3+", "0"))
+    request = small(models=(HOSTILE, "plain"), labels=("3+", "0"))
     told = make_figure([finished], request).caption
     assert f"Real IHC, {HOSTILE}, plain." in told
     assert told.index("3+: ") < told.index(" 0: ")
@@ -113,7 +116,7 @@ def test_tiles_that_are_not_square_keep_their_shape() -> None:
 
 def test_the_field_is_the_centre(finished: Path, phantom: PhantomSet) -> None:
     tile = phantom.tiles[0]
-    with_field = make_figure([finished], replace(SMALL, tiles=(tile.tile,), field_um=16.0))
+    with_field = make_figure([finished], small(tiles=(tile.tile,), field_um=16.0))
     assert "The central 16 µm of each. Scale bars: 2 µm." in with_field.caption
     assert "named by the user" in with_field.caption
 
@@ -133,14 +136,14 @@ def test_a_picture_that_is_gone_is_told_and_all_gone_is_refused(phantom: Phantom
     )
     folder = run(config, tmp_path / "run").folder.path
     shutil.rmtree(model)
-    found = make_figure([folder], SMALL)
+    found = make_figure([folder], small())
     assert "Missing: plain of " in found.caption
     assert "is no longer there" in found.caption
     assert "No scale bar: the pixel size is not known." in found.caption
     assert "Columns: Real IHC, plain." in found.caption, "no H&E was given"
     shutil.rmtree(tiles)
     with pytest.raises(InputError, match="no picture is left where the runs were scored"):
-        make_figure([folder], SMALL)
+        make_figure([folder], small())
 
 
 @pytest.mark.parametrize(
@@ -153,7 +156,7 @@ def test_a_picture_that_is_gone_is_told_and_all_gone_is_refused(phantom: Phantom
 )
 def test_what_is_not_there_is_named(finished: Path, changes: dict[str, tuple[str, ...]], told: str) -> None:
     with pytest.raises(UsageError) as fault:
-        make_figure([finished], replace(SMALL, **changes))  # type: ignore[arg-type]  # the changes are a table
+        make_figure([finished], small(**changes))
     assert told in str(fault.value)
 
 
@@ -175,4 +178,4 @@ def test_runs_of_other_tiles_are_refused(finished: Path, phantom: PhantomSet, tm
     )  # fmt: skip
     other = run(fewer, tmp_path / "other").folder.path
     with pytest.raises(InputError, match="these runs do not compare"):
-        make_figure([finished, other], SMALL)
+        make_figure([finished, other], small())

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vstain_bench.base.files import replacing
+from vstain_bench.base.files import make_folder, replacing
 from vstain_bench.errors import MachineError
 
 OPEN_SECONDS = 5.0
@@ -34,14 +34,7 @@ def download(url: str, target: Path, *, size: int, sha256: str, progress: bool |
         TimeoutError: It does not answer in time.
         MachineError: The content has another size or hash, or the target cannot be written.
     """
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise MachineError(
-            where=str(target.parent),
-            found=f"the folder cannot be made ({fault.strerror or fault})",
-            next_step="Check the permissions, or choose another folder with --weights-dir.",
-        ) from fault
+    make_folder(target.parent, f"--weights-dir {target.parent}")
     with replacing(target) as part:
         with part.open("wb") as stream, _progress_bar(target.name, size, progress) as advance:
             found = _copy(url, stream.write, advance, limit=size)

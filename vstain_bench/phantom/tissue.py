@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vstain_bench.base.names import nearest
+from vstain_bench.base.names import require_known
 from vstain_bench.errors import UsageError
 from vstain_bench.phantom.anatomy import View, survey
 from vstain_bench.phantom.her2 import HAZE_OD, SCORES, dab_density, membrane_strength
@@ -169,13 +169,7 @@ def _check(*, seed: int, group_seed: int, label: str, shape: tuple[int, int], mp
     for name, value in (("seed", seed), ("group_seed", group_seed)):
         if value < 0:
             raise UsageError(where=f"phantom, {name}", found=str(value), expected="0 or more")
-    if label not in SCORES:
-        raise UsageError(
-            where="phantom, label",
-            found=repr(label),
-            expected=f"one of {', '.join(SCORES)}",
-            next_step=nearest(label, list(SCORES)),
-        )
+    require_known(label, SCORES, where="phantom, label", found=repr(label))
     if min(shape) < SMALLEST_PX:
         raise UsageError(
             where="phantom, size", found=f"{shape[0]} x {shape[1]} px", expected=f"{SMALLEST_PX} px or more a side"

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
-from vstain_bench.base.names import nearest
-from vstain_bench.errors import UsageError
+from vstain_bench.base.names import require_known
 from vstain_bench.judge.stress.findings import Findings
 from vstain_bench.results.table import Table
 
@@ -19,12 +18,6 @@ def read_schema(name: str) -> dict[str, object]:
     Raises:
         UsageError: there is none of that name.
     """
-    if name not in SCHEMAS:
-        raise UsageError(
-            where=f"schema {name}",
-            found="no such schema",
-            expected=f"one of {', '.join(SCHEMAS)}",
-            next_step=nearest(name, list(SCHEMAS)),
-        )
+    require_known(name, SCHEMAS, where=f"schema {name}", found="no such schema")
     made = SCHEMAS[name].model_json_schema(mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"vstain-bench {name}", **made}

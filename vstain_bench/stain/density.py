@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vstain_bench.base.names import nearest
+from vstain_bench.base.names import require_known
 from vstain_bench.errors import Undefined, UsageError
 from vstain_bench.types import Images, Slide, View
 
@@ -104,13 +104,7 @@ class Separation:
 
     def __post_init__(self) -> None:
         known = [*VECTORS, MACENKO, MACENKO_SLIDE]
-        if self.vectors not in known:
-            raise UsageError(
-                where="stain vectors",
-                found=repr(self.vectors),
-                expected=f"one of {', '.join(known)}",
-                next_step=nearest(self.vectors, known),
-            )
+        require_known(self.vectors, known, where="stain vectors", found=repr(self.vectors))
         _ = self.fixed
 
     @cached_property

@@ -31,7 +31,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from vstain_bench.base.names import nearest
+from vstain_bench.base.names import unknown
 from vstain_bench.errors import UsageError
 from vstain_bench.results.table import FrozenModel
 
@@ -200,12 +200,7 @@ def read_published(text: str) -> Published:
     elif text in names():
         content = resources.files("vstain_bench.judge").joinpath("published", f"{text}.toml").read_bytes()
     else:
-        raise UsageError(
-            where=f"--published {text}",
-            found="no such data set or TOML file",
-            expected=f"one of {', '.join(names())}",
-            next_step=nearest(text, names()),
-        )
+        raise unknown(text, names(), where=f"--published {text}", found="no such data set or TOML file")
     try:
         return parse_published(content.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as fault:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from vstain_bench.base.names import nearest
+from vstain_bench.base.names import require_known
 from vstain_bench.base.randomness import seed_of
-from vstain_bench.errors import Undefined, UsageError
+from vstain_bench.errors import Undefined
 from vstain_bench.judge.perturbations.definition import PERTURBATIONS, PerturbationContext, untouched
 from vstain_bench.judge.stress.config import PerturbedSide
 from vstain_bench.measure.controls import CONTROLS, PARTNER, choose_partners
@@ -45,13 +45,7 @@ class Condition:
 def make_conditions(names: Sequence[str] | None, seeds: int) -> tuple[Condition, ...]:
     """Return every level of the named perturbations (all of them when None) with at most ``seeds`` seeds each."""
     for name in names or ():
-        if name not in PERTURBATIONS:
-            raise UsageError(
-                where=f"--perturbations {name}",
-                found="unknown name",
-                expected=f"some of {', '.join(PERTURBATIONS)}",
-                next_step=nearest(name, PERTURBATIONS.names()),
-            )
+        require_known(name, PERTURBATIONS, where=f"--perturbations {name}")
     return tuple(
         Condition(name, severity, seed)
         for name in sorted(names or PERTURBATIONS)

@@ -28,8 +28,7 @@ from typing import ClassVar, Final, cast
 import torch
 from torch.nn.functional import interpolate
 
-from vstain_bench.base.names import nearest
-from vstain_bench.errors import UsageError
+from vstain_bench.base.names import require_known
 from vstain_bench.networks.encoders.definition import ENCODERS
 from vstain_bench.networks.feeding import feed
 from vstain_bench.networks.tensor_files import fill, lay_out_channels_last, read_checkpoint
@@ -127,13 +126,7 @@ class InceptionEncoder(Encoder):
     needs: ClassVar[tuple[str, ...]] = (INCEPTION,)
 
     def __post_init__(self) -> None:
-        if self.resize not in RESIZES:
-            raise UsageError(
-                where="encoder 'inception'",
-                found=f"unknown resize '{self.resize}'",
-                expected=f"one of {', '.join(RESIZES)}",
-                next_step=nearest(self.resize, list(RESIZES)),
-            )
+        require_known(self.resize, RESIZES, where="encoder 'inception'", found=f"unknown resize '{self.resize}'")
 
     @property
     def signature(self) -> str:

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from vstain_bench.base.files import publish_text, replacing
+from vstain_bench.base.files import make_folder, publish_text, replacing
 from vstain_bench.base.registry import Registry
-from vstain_bench.errors import MachineError
 from vstain_bench.present.compare import page, plots, text
 from vstain_bench.present.figures import plotting
 from vstain_bench.results.comparison import Comparison
@@ -22,12 +21,7 @@ def choose_format(name: str) -> Callable[[Comparison], str]:
 
 def publish(comparison: Comparison, folder: Path) -> list[Path]:
     """Write comparison.html, .json, .csv and .md, and the figures as PNG, SVG and PDF; return their paths."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise MachineError(
-            where=f"--out {folder}", found=f"the folder cannot be made ({fault.strerror})", expected="a writable place"
-        ) from fault
+    make_folder(folder, f"--out {folder}")
     written = []
     for name in ("html", "json", "csv", "md"):
         written.append(folder / f"comparison.{name}")

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from vstain_bench.base.names import nearest
+from vstain_bench.base.names import require_known
 from vstain_bench.base.randomness import seed_of
-from vstain_bench.errors import UsageError
 
 Pairs = Mapping[str, Mapping[str, str]]
 """The lines of pairs.csv by tile id."""
@@ -59,11 +58,6 @@ def named_tiles(pairs: Pairs, names: Sequence[str]) -> tuple[Chosen, ...]:
         UsageError: the runs do not have such a tile.
     """
     for name in names:
-        if name not in pairs:
-            raise UsageError(
-                where=f"--tiles {name}",
-                found="not a tile of these runs",
-                expected="ids as in pairs.csv",
-                next_step=nearest(name, list(pairs)),
-            )
+        found = "not a tile of these runs"
+        require_known(name, pairs, where=f"--tiles {name}", found=found, expected="ids as in pairs.csv")
     return tuple(Chosen(name, pairs[name].get("label", "")) for name in names)

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vstain_bench.base.files import publish_text, replacing
-from vstain_bench.base.names import nearest
+from vstain_bench.base.files import make_folder, publish_text, replacing
+from vstain_bench.base.names import require_known
 from vstain_bench.base.text import printable
-from vstain_bench.errors import InputError, MachineError, UsageError
+from vstain_bench.errors import InputError, UsageError
 from vstain_bench.judge.evidence import name_runs, title_models
 from vstain_bench.present.figures import plotting
 from vstain_bench.present.figures.choice import Chosen, Pairs, choose_tiles, named_tiles
+from vstain_bench.present.figures.config import FigureConfig
 from vstain_bench.present.figures.drawing import Cell, Layout, Line, draw
 from vstain_bench.present.figures.panel import read_pairs, read_pixels, tile_policy
 from vstain_bench.results.comparable import input_obstacles, refuse_unequal
@@ -23,31 +24,6 @@ if TYPE_CHECKING:
 
 MOST_MODELS = 10
 """Models of one figure: more would be stamps on a page."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asks for.
-
-    Attributes:
-        models: Titles of models, in the order of the columns; all when empty.
-        labels: Labels, in the order of the rows; all when empty.
-        tiles: Ids of tiles, instead of the seeded choice.
-        per_label: Rows of each label.
-        seed: Of the choice.
-        field_um: Side of a square field around the centre of each tile, in µm; whole tiles when None.
-        width_mm: Width of the figure.
-        dpi: Dots per inch of PNG, and of the pictures in SVG and PDF.
-    """
-
-    models: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    tiles: tuple[str, ...] = ()
-    per_label: int = 1
-    seed: int = 0
-    field_um: float | None = None
-    width_mm: float = 180.0
-    dpi: int = plotting.DOTS_PER_INCH
 
 
 @dataclass(frozen=True)
@@ -67,7 +43,7 @@ class _Model:
     run: str
 
 
-def make_figure(paths: Sequence[Path], request: Request) -> Figure:
+def make_figure(paths: Sequence[Path], request: FigureConfig) -> Figure:
     """Return the figure of the models of some runs of the same tiles.
 
     Raises:
@@ -105,11 +81,7 @@ def _choose_models(tables: Mapping[str, "Table"], wanted: Sequence[str]) -> list
     titles = title_models({run: table.models for run, table in tables.items()})
     known = {title: _Model(title, model, run) for (run, model), title in titles.items()}
     for title in wanted:
-        if title not in known:
-            raise UsageError(
-                where=f"--models {title}", found="no such model", expected=f"some of {', '.join(known)}",
-                next_step=nearest(title, list(known)),
-            )  # fmt: skip
+        require_known(title, known, where=f"--models {title}", found="no such model")
     chosen = [known[title] for title in wanted] or list(known.values())
     if len(chosen) > MOST_MODELS:
         raise UsageError(
@@ -121,7 +93,7 @@ def _choose_models(tables: Mapping[str, "Table"], wanted: Sequence[str]) -> list
     return chosen
 
 
-def _choose_rows(pairs: Pairs, table: "Table", request: Request) -> tuple[Chosen, ...]:
+def _choose_rows(pairs: Pairs, table: "Table", request: FigureConfig) -> tuple[Chosen, ...]:
     if request.tiles:
         return named_tiles(pairs, request.tiles)
     known = tuple(table.inputs.labels)
@@ -141,7 +113,7 @@ def _line(
     pairs: Mapping[str, Pairs],
     models: Sequence[_Model],
     has_source: bool,
-    request: Request,
+    request: FigureConfig,
 ) -> Line:
     """Return the pictures of one tile; of a picture that cannot be read, the reason."""
     first = next(iter(folders))
@@ -170,7 +142,7 @@ def _centre(pixels: "Pixels", side: int) -> "Pixels":
     return pixels[top : top + side, left : left + side]
 
 
-def _caption(layout: Layout, request: Request) -> str:
+def _caption(layout: Layout, request: FigureConfig) -> str:
     """Return what a caption has to say: the columns, the tiles and how they were chosen, the bar, what is missing."""
     tiles = "; ".join(f"{line.label}: {line.tile}" if line.label else line.tile for line in layout.lines)
     rule = "named by the user" if request.tiles else f"chosen at random before any was looked at (seed {request.seed})"
@@ -189,14 +161,7 @@ def _caption(layout: Layout, request: Request) -> str:
 
 def publish_figure(figure: Figure, stem: Path) -> list[Path]:
     """Write the figure's files and its caption, each absent or complete, and return their paths."""
-    try:
-        stem.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise MachineError(
-            where=f"--out {stem}",
-            found=f"its folder cannot be made ({fault.strerror})",
-            expected="a writable place",
-        ) from fault
+    make_folder(stem.parent, f"--out {stem}")
     written = []
     for ending, content in figure.files.items():
         written.append(stem.with_name(f"{stem.name}.{ending}"))
