@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.predict.models import torchscript, trained
+from vstain_bench.base.config import SourceConfig
 from vstain_bench.cli.main import call
 from vstain_bench.images.reader import DecodePolicy, read_image
 from vstain_bench.models.predict.plausible import MAGENTA, magenta_excess
@@ -210,7 +211,7 @@ def test_skipping_is_listed_and_ends_with_4(phantom_copy: PhantomSet, tmp_path: 
 
 def test_the_listing_is_of_names_and_sizes(phantom_copy: PhantomSet) -> None:
     def listing() -> str:
-        return read_sources(source=phantom_copy.source, policy=DecodePolicy()).listing
+        return read_sources(SourceConfig(source=phantom_copy.source), DecodePolicy()).listing
 
     before = listing()
     first = sorted(phantom_copy.source.glob("*.png"))[0]

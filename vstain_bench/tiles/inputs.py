@@ -9,7 +9,7 @@ from vstain_bench.base.listener import Advance
 from vstain_bench.errors import UsageError
 from vstain_bench.images.reader import DecodePolicy
 from vstain_bench.tiles.audit import Audit, audit
-from vstain_bench.tiles.layouts import LAYOUTS, Layout, Request
+from vstain_bench.tiles.layouts import LAYOUTS, Layout, Locations
 from vstain_bench.tiles.pairing import pair, refuse
 from vstain_bench.tiles.tags import TagRule
 
@@ -63,7 +63,7 @@ def read_inputs(
         raise UsageError(where="GENERATED", found="no folder", expected="at least one folder of generated tiles")
     layout = choose_layout(config)
     policy = DecodePolicy.parse(config.decode)
-    request = Request(
+    given = Locations(
         generated=models_of(config),
         real=config.real,
         source=config.source,
@@ -73,7 +73,7 @@ def read_inputs(
         models=models,
     )
     paired = pair(
-        layout.gather(request),
+        layout.gather(given),
         layout,
         groups=TagRule("group", config.groups),
         labels=TagRule("label", config.labels),

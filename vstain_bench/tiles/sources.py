@@ -2,16 +2,17 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from operator import itemgetter
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
+from vstain_bench.base.config import SourceConfig
+from vstain_bench.base.listener import Advance
 from vstain_bench.base.text import printable
 from vstain_bench.errors import DecodeError, UsageError
 from vstain_bench.images.reader import DecodePolicy, ImageInfo, inspect_image
-from vstain_bench.tiles.layouts import LAYOUTS, Gathered, Request
+from vstain_bench.tiles.layouts import LAYOUTS, Gathered, Locations
 from vstain_bench.tiles.layouts.definition import files_of
 from vstain_bench.tiles.pairing import Problem
 from vstain_bench.words import ImageFile
@@ -48,67 +49,47 @@ class Sources:
         return found.hexdigest()
 
 
-def read_sources(
-    *,
-    source: Path | None = None,
-    dataset: str | None = None,
-    root: Path | None = None,
-    split: str | None = None,
-    manifest: Path | None = None,
-    layout: str | None = None,
-    policy: DecodePolicy | None = None,
-    limit: int | None = None,
-    workers: int = 2,
-    progress: Callable[[int, int], None] | None = None,
-) -> Sources:
-    """Return the H&E tiles of a folder, a data set or a manifest; every header is read, nothing is refused yet.
+def read_sources(config: SourceConfig, policy: DecodePolicy, progress: Advance | None = None) -> Sources:
+    """Return the H&E tiles of a folder, a data set (whose IHC need not be there) or a manifest.
 
-    Args:
-        source: A folder.
-        dataset: A data set by name, with its ``root`` and ``split``; its IHC need not be there.
-        root: See ``dataset``.
-        split: See ``dataset``.
-        manifest: A CSV with the columns tile and source.
-        layout: ``parallel`` (the default), or ``side-by-side`` for pairs with the H&E on the left.
-        policy: How files are decoded.
-        limit: Only the first so many tiles.
-        workers: Threads.
-        progress: Called with headers read and their number.
+    Every header is read, nothing is refused yet. ``side-by-side`` takes the left halves of pairs.
 
     Raises:
         UsageError: None or several of the three were given, or there is no such folder.
         InputError: There is no image.
     """
-    given = [name for name, value in (("--source", source), ("--dataset", dataset), ("--manifest", manifest)) if value]
-    if len(given) != 1:
+    options = {"--source": config.source, "--dataset": config.dataset, "--manifest": config.manifest}
+    named = [option for option, value in options.items() if value]
+    if len(named) != 1:
         raise UsageError(
             where="the H&E tiles",
-            found=" and ".join(given) or "no folder",
+            found=" and ".join(named) or "no folder",
             expected="one of --source DIR, --dataset NAME --root DIR, --manifest FILE",
         )
-    request = Request(
-        generated={}, source=source, root=root, split=split, manifest=manifest, models=False, source_only=True
-    )
-    name = "manifest" if manifest else dataset or layout or "parallel"
-    gathered = _gather(name, request)
+    given = Locations(
+        generated={}, source=config.source, root=config.root, split=config.split, manifest=config.manifest,
+        models=False, source_only=True,
+    )  # fmt: skip
+    name = "manifest" if config.manifest else config.dataset or config.layout or "parallel"
+    gathered = _gather(name, given)
     problems = _unusable(gathered)
     refused = {problem.tile for problem in problems}
     files = [(key, file) for key, file in sorted(gathered.source or (), key=itemgetter(0)) if key not in refused]
-    tiles, more = _inspect(files, policy or DecodePolicy(), workers, progress)
-    partial = limit is not None and limit < len(tiles)
+    tiles, more = _inspect(files, policy, config.workers, progress)
+    partial = config.limit is not None and config.limit < len(tiles)
     notes = [*gathered.notes, *_remarks(tiles)]
-    return Sources(tiles[:limit], (*problems, *more), name, tuple(notes), partial)
+    return Sources(tiles[: config.limit], (*problems, *more), name, tuple(notes), partial)
 
 
-def _gather(name: str, request: Request) -> Gathered:
+def _gather(name: str, given: Locations) -> Gathered:
     chosen = LAYOUTS[name]
-    if request.source is None:
-        return chosen.gather(request)
+    if given.source is None:
+        return chosen.gather(given)
     if name == "parallel":
-        files, notes = files_of(request.source, "--source")
+        files, notes = files_of(given.source, "--source")
         return Gathered(real=(), source=files, generated={}, notes=tuple(notes))
     if name in FOLDERS:
-        return chosen.gather(Request(generated={}, real=request.source, models=False))
+        return chosen.gather(Locations(generated={}, real=given.source, models=False))
     raise UsageError(where=f"--layout {name}", found="no layout of H&E alone", expected=f"one of {', '.join(FOLDERS)}")
 
 
@@ -134,7 +115,7 @@ def _inspect(
     files: list[tuple[str, ImageFile]],
     policy: DecodePolicy,
     workers: int,
-    progress: Callable[[int, int], None] | None,
+    progress: Advance | None,
 ) -> tuple[tuple[SourceTile, ...], list[Problem]]:
     def look(entry: tuple[str, ImageFile]) -> ImageInfo | DecodeError:
         try:

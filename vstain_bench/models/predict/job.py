@@ -133,7 +133,8 @@ def _settle(config: PredictConfig, out: Path, listener: Listener) -> Job:
     weights = find_weights(config.adapter, adapter, config.weights, WeightsStore(config.weights_dir, offline=True))
     device, policy = choose_device(config.device), DecodePolicy.parse(config.decode)
     folder = PredictionFolder(out, ".jpg" if config.jpeg_quality else ".png")
-    sources = _settle_sources(config, policy, listener)
+    sources = read_sources(config, policy, listener.phase("checking files"))
+    _require_complete(sources, config)
     folder.refuse_foreign(None if config.manifest else config.source or sources.tiles[0].file.path.parent)
     model = adapter.load(
         Loading(weights=weights.path if weights else None, mode=mode, device=device, settings=settings)
@@ -178,23 +179,6 @@ def _settle_adapter(config: PredictConfig) -> tuple[Adapter, Mode, Mapping[str, 
             where=f"--set {config.settings[0]}", found=f"{config.adapter} has no settings", next_step="Leave --set out."
         )
     return adapter, adapter.modes[config.mode], settings
-
-
-def _settle_sources(config: PredictConfig, policy: DecodePolicy, listener: Listener) -> Sources:
-    sources = read_sources(
-        source=config.source,
-        dataset=config.dataset,
-        root=config.root,
-        split=config.split,
-        manifest=config.manifest,
-        layout=config.layout,
-        policy=policy,
-        limit=config.limit,
-        workers=config.workers,
-        progress=listener.phase("checking files"),
-    )
-    _require_complete(sources, config)
-    return sources
 
 
 def _require_complete(sources: Sources, config: PredictConfig) -> None:

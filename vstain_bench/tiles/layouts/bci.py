@@ -6,16 +6,24 @@ patient, so which tiles share a slide is unknown and they count as independent.
 
 import re
 
-from vstain_bench.tiles.layouts.definition import LAYOUTS, Gathered, Layout, Name, Request, gather_dataset, require_root
+from vstain_bench.tiles.layouts.definition import (
+    LAYOUTS,
+    Gathered,
+    Layout,
+    Locations,
+    Name,
+    gather_dataset,
+    require_root,
+)
 
 _KEY = re.compile(r"(?:^|/)\d{5}_(?P<split>train|test)_(?P<score>0|1\+|2\+|3\+)$")
 
 
-def gather(request: Request) -> Gathered:
+def gather(given: Locations) -> Gathered:
     """Return the tiles of one split (default ``test``)."""
-    root, split = require_root(request, "bci"), request.split or "test"
+    root, split = require_root(given, "bci"), given.split or "test"
     real = {name: root / "IHC" / name for name in ("train", "test")}
-    return gather_dataset(request, real=real, source=root / "HE" / split, split=split, read_name=read_name)
+    return gather_dataset(given, real=real, source=root / "HE" / split, split=split, read_name=read_name)
 
 
 def read_name(key: str) -> Name | None:

@@ -12,7 +12,7 @@ from vstain_bench.words import ImageFile
 
 
 @dataclass(frozen=True)
-class Request:
+class Locations:
     """What the user pointed at: one folder per model, and folders of real and source tiles or a data set's root.
 
     Without ``models`` only real and source tiles are wanted; with ``source_only`` not even real ones.
@@ -74,7 +74,7 @@ class Layout:
     name: str
     summary: str
     kind: Literal["folders", "dataset", "manifest"]
-    gather: Callable[[Request], Gathered]
+    gather: Callable[[Locations], Gathered]
     read_name: Callable[[str], Name | None] = lambda key: None
     recognises: Callable[[Path], bool] = lambda folder: False
     mpp: float | None = None
@@ -95,30 +95,30 @@ def files_of(folder: Path, option: str) -> tuple[Files, list[str]]:
     return tuple((key, ImageFile(path)) for key, path in scan.files), notes
 
 
-def generated_files(request: Request) -> tuple[dict[str, Files], list[str]]:
+def generated_files(given: Locations) -> tuple[dict[str, Files], list[str]]:
     """Return the keyed files of every model's folder, and notes."""
     found: dict[str, Files] = {}
     notes: list[str] = []
-    for model, folder in request.generated.items():
+    for model, folder in given.generated.items():
         found[model], more = files_of(folder, f"GENERATED '{model}'")
         notes += more
     return found, notes
 
 
-def require_root(request: Request, layout: str) -> Path:
+def require_root(given: Locations, layout: str) -> Path:
     """Return the data set's root, or say which option is missing."""
-    if request.root is None:
+    if given.root is None:
         raise UsageError(where=f"--dataset {layout}", found="no --root", expected="the folder that holds the data set")
-    return request.root
+    return given.root
 
 
 def gather_dataset(
-    request: Request, *, real: Mapping[str, Path], source: Path, split: str, read_name: Callable[[str], Name | None]
+    given: Locations, *, real: Mapping[str, Path], source: Path, split: str, read_name: Callable[[str], Name | None]
 ) -> Gathered:
     """Return the files of one split of a data set, and a warning when its slides lie in another split, too.
 
     Args:
-        request: What the user pointed at.
+        given: What the user pointed at.
         real: The folder of real tiles of every split.
         source: The folder of H&E tiles of the wanted split.
         split: The wanted split.
@@ -126,12 +126,12 @@ def gather_dataset(
     """
     if split not in real:
         raise UsageError(where=f"--split {split}", found="no such split", expected=f"one of {', '.join(real)}")
-    if request.source_only:
+    if given.source_only:
         only, remarks = files_of(source, "--root")
         return Gathered(real=(), source=only, generated={}, notes=tuple(remarks))
     real_files, notes = files_of(real[split], "--root")
     source_files, more = files_of(source, "--root")
-    generated, rest = generated_files(request)
+    generated, rest = generated_files(given)
 
     def groups(files: Files) -> set[str]:
         names = (read_name(key) for key, _ in files)

@@ -5,16 +5,24 @@ Source: Zenodo record 15797050. H&E and HER2 of the same re-stained section, 102
 
 import re
 
-from vstain_bench.tiles.layouts.definition import LAYOUTS, Gathered, Layout, Name, Request, gather_dataset, require_root
+from vstain_bench.tiles.layouts.definition import (
+    LAYOUTS,
+    Gathered,
+    Layout,
+    Locations,
+    Name,
+    gather_dataset,
+    require_root,
+)
 
 _KEY = re.compile(r"(?:^|/)(?P<slide>wsi\d+)_id\d+_x\d+_y\d+$")
 
 
-def gather(request: Request) -> Gathered:
+def gather(given: Locations) -> Gathered:
     """Return the tiles of one split (default ``test``)."""
-    root, split = require_root(request, "her2match"), request.split or "test"
+    root, split = require_root(given, "her2match"), given.split or "test"
     real = {name: root / "IHC" / name for name in ("train", "val", "test")}
-    return gather_dataset(request, real=real, source=root / "HE" / split, split=split, read_name=read_name)
+    return gather_dataset(given, real=real, source=root / "HE" / split, split=split, read_name=read_name)
 
 
 def read_name(key: str) -> Name | None:

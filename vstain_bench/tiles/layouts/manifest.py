@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vstain_bench.base.names import unknown
 from vstain_bench.errors import InputError, UsageError
-from vstain_bench.tiles.layouts.definition import LAYOUTS, Files, Gathered, Layout, Name, Request, generated_files
+from vstain_bench.tiles.layouts.definition import LAYOUTS, Files, Gathered, Layout, Locations, Name, generated_files
 from vstain_bench.words import ImageFile
 
 COLUMNS = ("tile", "source", "real", "generated", "group", "label", "split", "mpp")
@@ -57,12 +57,12 @@ def _micrometres(manifest: Path, number: int, text: str) -> float | None:
     return mpp
 
 
-def gather(request: Request) -> Gathered:
+def gather(given: Locations) -> Gathered:
     """Return the files that the manifest names."""
-    manifest = request.manifest
+    manifest = given.manifest
     if manifest is None:
         raise UsageError(where="--layout manifest", found="no --manifest", expected="--manifest FILE.csv")
-    columns, lines = _read_lines(manifest, ("tile", "source" if request.source_only else "real"))
+    columns, lines = _read_lines(manifest, ("tile", "source" if given.source_only else "real"))
     folder = manifest.parent
 
     def column(name: str) -> Files:
@@ -78,19 +78,19 @@ def gather(request: Request) -> Gathered:
         for number, line in enumerate(lines, start=2)
     }
     models: dict[str, Files] = {}
-    if request.models and not request.generated:
+    if given.models and not given.generated:
         models |= {"generated": column("generated")} if "generated" in columns else {}
         models |= {name.partition(":")[2]: column(name) for name in columns if name.startswith("generated:")}
-    more, notes = generated_files(request)
+    more, notes = generated_files(given)
     models |= more
-    if request.models and not any(models.values()):
+    if given.models and not any(models.values()):
         raise UsageError(
             where=f"--manifest {manifest}",
             found="no generated tiles",
             expected="a filled column 'generated', or a folder GENERATED on the command line",
         )
     source = column("source") if "source" in columns else ()
-    if request.source_only:
+    if given.source_only:
         return Gathered(real=(), source=source, generated={}, names=names)
     return Gathered(real=column("real"), source=source or None, generated=models, names=names, notes=tuple(notes))
 

@@ -7,7 +7,15 @@ published split is by tile: the same slides lie in train and val (issue 6 of tha
 import re
 from pathlib import Path
 
-from vstain_bench.tiles.layouts.definition import LAYOUTS, Gathered, Layout, Name, Request, gather_dataset, require_root
+from vstain_bench.tiles.layouts.definition import (
+    LAYOUTS,
+    Gathered,
+    Layout,
+    Locations,
+    Name,
+    gather_dataset,
+    require_root,
+)
 
 _KEY = re.compile(r"(?:^|/)(?P<slide>[0-9A-Za-z-]+)_\d+_\d+$")
 _SLIDE = re.compile(r"\d")
@@ -18,11 +26,11 @@ def _pairs_folder(root: Path) -> Path:
     return inner if inner.is_dir() else root
 
 
-def gather(request: Request) -> Gathered:
+def gather(given: Locations) -> Gathered:
     """Return the tiles of one split (default ``val``, which papers call their test set)."""
-    root, split = _pairs_folder(require_root(request, "mist")), request.split or "val"
+    root, split = _pairs_folder(require_root(given, "mist")), given.split or "val"
     real = {name: root / f"{name}B" for name in ("train", "val", "test")}
-    return gather_dataset(request, real=real, source=root / f"{split}A", split=split, read_name=read_name)
+    return gather_dataset(given, real=real, source=root / f"{split}A", split=split, read_name=read_name)
 
 
 def read_name(key: str) -> Name | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vstain_bench.base.text import printable
 from vstain_bench.errors import InputError
-from vstain_bench.tiles.layouts.definition import LAYOUTS, Files, Gathered, Layout, Request
+from vstain_bench.tiles.layouts.definition import LAYOUTS, Files, Gathered, Layout, Locations
 from vstain_bench.tiles.scan import scan_folder
 from vstain_bench.words import ImageFile
 
@@ -71,9 +71,9 @@ def _equal(one: Path, other: Path) -> bool:
         ) from fault
 
 
-def gather(request: Request) -> Gathered:
+def gather(given: Locations) -> Gathered:
     """Return the files of one or several results folders; real and source tiles are the first's, and equal in all."""
-    found = {model: _sides(folder, f"GENERATED '{model}'") for model, folder in request.generated.items()}
+    found = {model: _sides(folder, f"GENERATED '{model}'") for model, folder in given.generated.items()}
     (first, (sides, _)), *others = found.items()
     for model, (theirs, _) in others:
         _require_same(model, (first, sides), theirs)

@@ -4,16 +4,16 @@ Source: bupt-ai-cz/BCI 841bd52 PyramidPix2pix/datasets/combine_A_and_B.py makes 
 """
 
 from vstain_bench.errors import UsageError
-from vstain_bench.tiles.layouts.definition import LAYOUTS, Gathered, Layout, Request, files_of, generated_files
+from vstain_bench.tiles.layouts.definition import LAYOUTS, Gathered, Layout, Locations, files_of, generated_files
 from vstain_bench.words import ImageFile
 
 
-def gather(request: Request) -> Gathered:
+def gather(given: Locations) -> Gathered:
     """Return the two halves of each pair as source and real, beside the generated folders."""
-    if request.real is None:
+    if given.real is None:
         raise UsageError(where="--layout side-by-side", found="no --real", expected="the folder of pairs as --real DIR")
-    pairs, notes = files_of(request.real, "--real")
-    generated, more = generated_files(request)
+    pairs, notes = files_of(given.real, "--real")
+    generated, more = generated_files(given)
     return Gathered(
         real=tuple((key, ImageFile(file.path, "right")) for key, file in pairs),
         source=tuple((key, ImageFile(file.path, "left")) for key, file in pairs),
