@@ -65,7 +65,6 @@ def reference() -> str:
     for title, what in (
         ("Controls", "controls"),
         ("Reports", "reports"),
-        ("Formats of a gate", "gate-formats"),
     ):
         lines += [
             f"## {title}",

@@ -21,7 +21,7 @@ from vstain_bench.metrics import METRICS
 from vstain_bench.models.contract import ADAPTERS, RECIPES
 from vstain_bench.networks.encoders import ENCODERS
 from vstain_bench.phantom import PhantomSet
-from vstain_bench.present.gate.outputs import OUTPUTS
+from vstain_bench.present.formats import FORMATS
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.stain.nuclei import NUCLEI_DETECTORS
 from vstain_bench.tiles.layouts import LAYOUTS
@@ -32,7 +32,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
 def blocks() -> dict[str, str]:
     """The page's code by what it shows."""
     found = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), flags=re.DOTALL)
-    shown = ("metric", "detector", "encoder", "layout", "control", "recipe", "adapter", "gate format")
+    shown = ("metric", "detector", "encoder", "layout", "control", "recipe", "adapter", "format")
     assert len(found) == len(shown), f"premise: the page shows {', '.join(shown)}"
     return dict(zip(shown, found, strict=True))
 
@@ -216,15 +216,15 @@ def test_a_format_of_a_gate_in_a_file_of_its_own(
 ) -> None:
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     file, table = tmp_path / f"word_plugin_{tmp_path.name}.py", tmp_path / "results.json"
-    file.write_text(blocks()["gate format"], "utf-8")
+    file.write_text(blocks()["format"], "utf-8")
     table.write_text(accepted().to_json(), "utf-8")
     try:
         assert call(["gate", str(table), "--baseline", str(table), "--plugin", str(file), "--format", "word"]) == 0
-        assert capsys.readouterr().out == "passed\n"
-        assert call(["list", "gate-formats"]) == 0
-        assert "one word, for a shell" in capsys.readouterr().out
+        assert capsys.readouterr().out == "nothing is best\n"
+        assert call(["list", "reports"]) == 0
+        assert "the best numbers alone" in capsys.readouterr().out
     finally:
-        OUTPUTS.remove("word")
+        FORMATS.remove("word")
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ LAYERS = (
 )
 DEPTH = {name: depth for depth, layer in enumerate(reversed(LAYERS)) for name in layer}
 STILL_UPWARD = {
-    "judge/compare/job.py", "judge/gate/accept.py", "judge/gate/job.py", "judge/gate/judge.py",
+    "judge/compare/job.py",
     "judge/leaderboard/card.py", "judge/leaderboard/check.py", "judge/leaderboard/standing.py",
 }  # fmt: skip
 """Judgements that still phrase what they find, and jobs that still render: to be emptied."""

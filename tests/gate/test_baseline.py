@@ -156,7 +156,7 @@ REFUSED: Mapping[str, tuple[list[str], int, tuple[str, ...]]] = {
     "twice": (["RUN", "--baseline", "twice.json"], 2, ("fid of 'mine' (label None) occurs 2 times",)),
     "not text": (["RUN", "--baseline", "binary.json"], 2, ("it cannot be read", "UTF-8")),
     "no format": (["RUN", "--baseline", "BASE", "--format", "junitt"], 2, ("Did you mean 'junit'?",)),
-    "no such file format": (["RUN", "--baseline", "BASE", "--write", "xml=a"], 2, ("gate format 'xml'", "one of")),
+    "no such file format": (["RUN", "--baseline", "BASE", "--write", "xml=a"], 2, ("format 'xml'", "one of")),
     "no FORMAT=FILE": (["RUN", "--baseline", "BASE", "--write", "junit"], 2, ("no FORMAT=FILE", "junit=gate.xml")),
     "one file twice": (["RUN", "--baseline", "BASE", "--write", "md=a", "--write", "json=a"], 2, ("two formats",)),
     "an unwritable place": (["RUN", "--baseline", "BASE", "--write", "md=BASE/a.md"], 6, ("cannot be made",)),

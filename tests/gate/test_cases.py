@@ -44,7 +44,7 @@ def test_the_exit_code_and_every_finding(case: Case, tmp_path: Path, capsys: pyt
 @by_name
 def test_people_are_told(case: Case, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = write(case, tmp_path)
-    call([*arguments, "--json"])
+    call([*arguments, "--format", "csv"])
     findings = capsys.readouterr().out
     call([*arguments, "--format", "md"])
     markdown = capsys.readouterr().out.replace("\\", "")

@@ -19,8 +19,10 @@ from tests.gate.test_cases import by_name, write
 from vstain_bench.base.text import printable
 from vstain_bench.cli.main import call
 from vstain_bench.judge.gate.job import Request, gate
-from vstain_bench.present.gate.outputs import OUTPUTS
-from vstain_bench.present.gate.outputs.markdown import marker
+from vstain_bench.present.formats import FORMATS, render
+from vstain_bench.present.formats.markdown import marker
+from vstain_bench.present.sentences.gate import sentence
+from vstain_bench.present.subjects.gate import abridged, document
 from vstain_bench.results.verdict import Verdict
 
 QUALITY = {
@@ -61,9 +63,9 @@ def verdict_of(case: Case, folder: Path) -> Verdict:
 
 def rendered(case: Case, folder: Path, name: str) -> tuple[Verdict, str]:
     verdict = verdict_of(case, folder)
-    text = OUTPUTS[name].render(verdict)
+    text = render(document(verdict), name)
     assert text.endswith("\n")
-    assert OUTPUTS[name].render(verdict) == text
+    assert render(document(verdict), name) == text
     return verdict, text
 
 
@@ -127,7 +129,7 @@ def test_json(case: Case, tmp_path: Path) -> None:
     def refuse(word: str) -> None:
         raise AssertionError(f"{word} is no JSON")
 
-    assert json.loads(text, parse_constant=refuse)["verdict_version"] == "1.1"
+    assert json.loads(text, parse_constant=refuse)["verdict_version"] == "1.2"
     assert Verdict.model_validate_json(text) == verdict
 
 
@@ -142,8 +144,8 @@ def test_markdown(case: Case, tmp_path: Path) -> None:
     verdict, text = rendered(case, tmp_path, "md")
     tokens = list(every(MarkdownIt("js-default", {"html": True}).parse(text)))
     html = [token.content.strip() for token in tokens if token.type.startswith("html")]
-    assert html == [marker("case")]
-    assert text.splitlines()[0] == marker("case"), "a workflow finds the comment by its first line"
+    assert html == [marker("vstain-bench gate: case")]
+    assert text.splitlines()[0] == marker("vstain-bench gate: case"), "a workflow finds the comment by its first line"
     assert not [token for token in tokens if token.type in ("link_open", "image", "code_inline", "fence")]
     rows = sum(token.type == "tr_open" for token in tokens)
     tables = sum(token.type == "table_open" for token in tokens)
@@ -167,7 +169,7 @@ def test_github(case: Case, tmp_path: Path) -> None:
     assert levels["notice"] == 1
     messages = [re.sub("|".join(CODES), lambda code: CODES[code[0]], match[3]) for match in found if match]
     for each in verdict.of("worse"):
-        assert printable(each.text) in messages
+        assert printable(sentence(each)) in messages
 
 
 @by_name
@@ -177,7 +179,7 @@ def test_terminal(case: Case, tmp_path: Path) -> None:
     assert ("The gate passes" in text) is verdict.passed
 
 
-@pytest.mark.parametrize("name", OUTPUTS.names())
+@pytest.mark.parametrize("name", FORMATS.names())
 def test_a_hostile_name_is_shown_as_text(name: str, tmp_path: Path) -> None:
     case = next(case for case in CASES if case.name == "a hostile model gets worse")
     _, text = rendered(case, tmp_path, name)
@@ -200,7 +202,8 @@ def test_a_hostile_name_is_shown_as_text(name: str, tmp_path: Path) -> None:
         assert shown in {sample.labels["model"] for sample in family.samples}
     else:
         # narrow columns break a name into lines
-        assert "x\\x0a::error" in text
+        plain = re.sub(r"[\s│]", "", text).replace("\\textbackslash{}", "\\")
+        assert "x\\x0a::error" in plain
         assert "\x1b" not in text
 
 
@@ -215,19 +218,19 @@ def flood(tmp_path_factory: pytest.TempPathFactory) -> Verdict:
 
 
 def test_a_comment_has_room_for_itself(flood: Verdict) -> None:
-    text = OUTPUTS["md"].render(flood)
+    text = render(document(flood), "md")
     assert 50_000 < len(text) < 65_536
     assert re.search(r"\n\n\d+ more lines are left out", text)
 
 
 def test_github_shows_ten_of_each_level(flood: Verdict) -> None:
-    lines = OUTPUTS["github"].render(flood).splitlines()
+    lines = render(document(flood), "github").splitlines()
     assert sum(line.startswith("::error") for line in lines) == 10
     assert "2991 more findings" in lines[9]
 
 
 def test_a_terminal_is_not_flooded(flood: Verdict) -> None:
-    text = OUTPUTS["terminal"].render(flood)
+    text = render(abridged(flood), "terminal")
     assert len(text.splitlines()) < 100
     assert "and 2940 more" in text
 
@@ -278,11 +281,11 @@ def test_on_github_data_on_stdout_stays_data(
 
 def test_several_files_by_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = write(CASES[0], tmp_path)
-    for name in OUTPUTS.names():
+    for name in FORMATS.names():
         arguments += ["--write", f"{name}={tmp_path / 'out' / name}"]
     assert call(arguments) == 0
     verdict = verdict_of(CASES[0], tmp_path)
-    for name in OUTPUTS.names():
-        assert (tmp_path / "out" / name).read_text("utf-8") == OUTPUTS[name].render(verdict)
+    for name in FORMATS.names():
+        assert (tmp_path / "out" / name).read_text("utf-8") == render(document(verdict), name)
     assert accepted().models[0] == MINE
-    assert capsys.readouterr().err.count("Written: ") == len(OUTPUTS.names())
+    assert capsys.readouterr().err.count("Written: ") == len(FORMATS.names())

@@ -11,7 +11,7 @@ import yaml
 
 from vstain_bench.cli.main import app
 from vstain_bench.judge.gate.tolerances import DEFAULT, NOISE, read_tolerances
-from vstain_bench.present.gate.outputs import OUTPUTS
+from vstain_bench.present.formats import FORMATS
 from vstain_bench.results.verdict import FAILING, KINDS
 
 PAGE = Path(__file__).parents[2] / "docs" / "ci.md"
@@ -39,7 +39,7 @@ def test_the_defaults_are_those_of_the_code() -> None:
 
 
 def test_the_formats_are_those_of_the_code() -> None:
-    assert {cells[0].strip("`") for cells in rows("format")} == set(OUTPUTS.names())
+    assert {cells[0].strip("`") for cells in rows("format")} == set(FORMATS.names())
 
 
 def test_the_tolerances_are_a_file(tmp_path: Path) -> None:
@@ -111,5 +111,5 @@ def test_files_that_are_written_are_those_that_are_kept() -> None:
     kept = github["jobs"]["gate"]["steps"][-1]["with"]["path"].split()
     reports = gitlab["gate"]["artifacts"]["reports"]
     for name, file in written:
-        assert name in OUTPUTS
+        assert name in FORMATS
         assert file in kept or reports.get(name) == file

@@ -17,6 +17,7 @@ from vstain_bench.judge.gate.accept import accept
 from vstain_bench.judge.gate.job import Request, gate
 from vstain_bench.measure.run import run
 from vstain_bench.phantom import PhantomSet
+from vstain_bench.present.sentences.gate import changes
 from vstain_bench.results.baseline import make_baseline, parse_baseline
 from vstain_bench.results.verdict import Verdict
 
@@ -100,7 +101,7 @@ def fid_run(phantom: PhantomSet, seeded_weights: Path, tmp_path: Path) -> Path:
 
 def test_a_planted_regression_of_fid_is_found(fid_run: Path, tmp_path: Path) -> None:
     path = tmp_path / "baseline.json"
-    assert accept(Request(fid_run, path), "first").written
+    assert accept(Request(fid_run, path), "first", changes).written
     accepted = parse_baseline(path.read_text("utf-8"), "")
     assert accepted is not None
     (row,) = accepted.table.rows
@@ -128,6 +129,6 @@ def test_real_pairs_with_a_missing_prediction_are_refused(bci_pairs: Path, tmp_p
     assert not verdict.passed
     assert {each.kind for each in verdict.findings} <= {"incomparable", "missing"}
     told = "4 tiles in the baseline and 3 in the run (1 left out in the run)"
-    assert all(told in each.text for each in verdict.of("incomparable"))
+    assert all(told in (each.cause or "") for each in verdict.of("incomparable"))
     assert verdict.of("incomparable")
     assert gate(Request(runs["model_output_runA"], runs["model_output_runA"])).passed

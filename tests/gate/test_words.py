@@ -5,7 +5,8 @@ import pytest
 from tests.gate.cases import MINE, accepted, define, put, several
 from vstain_bench.judge.gate.judge import Context, judge
 from vstain_bench.judge.gate.tolerances import NO_FILE, parse_tolerance
-from vstain_bench.present.gate.words import listed, told_size, told_value, told_values
+from vstain_bench.present.sentences.gate import listed, significant, size_of
+from vstain_bench.present.sentences.gate import values as shown
 
 TOLD = [
     ((0.5, 0.49), ("0.5000", "0.4900")),
@@ -21,20 +22,20 @@ TOLD = [
 
 @pytest.mark.parametrize(("values", "told"), TOLD)
 def test_values_are_told_apart(values: tuple[float, float], told: tuple[str, str]) -> None:
-    assert told_values(*values) == told
+    assert shown(*values) == told
 
 
 def test_neighbouring_numbers_are_told_apart() -> None:
-    one, two = told_values(0.1, 0.1 + 2e-17 + 1e-16)
+    one, two = shown(0.1, 0.1 + 2e-17 + 1e-16)
     assert one != two
 
 
 def test_sizes_are_in_the_terms_of_the_tolerance() -> None:
-    assert told_size(40.0, 1.2, parse_tolerance("2%", "")) == "3.00%"
-    assert told_size(40.0, 1.2, parse_tolerance("0.5", "")) == "1.20"
-    assert told_size(40.0, 1.2, parse_tolerance("0.01 + 1%", "")) == "1.20"
-    assert told_size(0.0, 1.2, parse_tolerance("2%", "")) == "1.20"
-    assert told_value(0.0) == "0.000"
+    assert size_of(40.0, 1.2, parse_tolerance("2%", "")) == "3.00%"
+    assert size_of(40.0, 1.2, parse_tolerance("0.5", "")) == "1.20"
+    assert size_of(40.0, 1.2, parse_tolerance("0.01 + 1%", "")) == "1.20"
+    assert size_of(0.0, 1.2, parse_tolerance("2%", "")) == "1.20"
+    assert significant(0.0) == "0.000"
 
 
 def test_a_long_list_is_cut() -> None:

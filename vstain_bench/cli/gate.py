@@ -12,7 +12,6 @@ from vstain_bench.cli.progress import talk
 
 if TYPE_CHECKING:
     from vstain_bench.judge.gate.job import Request
-    from vstain_bench.present.gate.outputs import Output
     from vstain_bench.results.verdict import Verdict
 
 
@@ -49,42 +48,44 @@ def gate(
     On GitHub it also annotates the run and appends to the job's summary.
     """
     from vstain_bench.base.registry import load_plugins
+    from vstain_bench.cli.ci import append_summary, parse_targets, publish
     from vstain_bench.judge.gate.job import Request
     from vstain_bench.judge.gate.job import gate as judge
-    from vstain_bench.present.gate.outputs import OUTPUTS
-    from vstain_bench.present.gate.publish import append_summary, parse_targets, publish
+    from vstain_bench.present.formats import FORMATS
+    from vstain_bench.present.subjects.gate import document
 
     load_plugins(tuple(plugin or ()))
     request, targets = Request(run=run, baseline=baseline, tolerances=tolerances, name=name), parse_targets(write or ())
-    output = OUTPUTS["json" if json else format_]
+    name_ = FORMATS["json" if json else format_].name
     if accept or reason is not None:
         return _accept(request, accept, reason, bool(targets) or json)
     verdict = judge(request)
-    publish(verdict, targets)
-    _print(verdict, output)
-    append_summary(verdict, os.environ)
+    shown = document(verdict)
+    publish(shown, targets)
+    _print(verdict, name_)
+    append_summary(shown, os.environ)
     for target in targets:
         talk(f"Written: {target.path}")
     return 0 if verdict.passed else 1
 
 
-def _print(verdict: "Verdict", output: "Output") -> None:
+def _print(verdict: "Verdict", name: str) -> None:
     """Print one format on stdout; on GitHub with annotations, and nothing in a table is taken for a command."""
-    from vstain_bench.cli.output import console
-    from vstain_bench.present.gate.outputs import OUTPUTS
-    from vstain_bench.present.gate.outputs.terminal import draw
-    from vstain_bench.present.gate.publish import on_github, stopped_commands
+    from vstain_bench.cli.ci import on_github, stopped_commands
+    from vstain_bench.cli.output import put
+    from vstain_bench.present.formats import render
+    from vstain_bench.present.subjects.gate import abridged, document
 
-    annotations = OUTPUTS["github"].render(verdict) if on_github(os.environ) else ""
-    if output.name != "terminal":
-        sys.stdout.write(output.render(verdict))
-        if output.name != "github":
+    annotations = render(document(verdict), "github") if on_github(os.environ) else ""
+    if name != "terminal":
+        put(document(verdict), name)
+        if name != "github":
             sys.stderr.write(annotations)
         return
     stop, resume = stopped_commands() if annotations else ("", "")
     if stop:
         sys.stdout.write(f"{stop}\n")
-    draw(verdict, console())
+    put(abridged(verdict))
     if resume:
         sys.stdout.write(f"{resume}\n{annotations}")
 
@@ -92,7 +93,8 @@ def _print(verdict: "Verdict", output: "Output") -> None:
 def _accept(request: "Request", asked: bool, reason: str | None, others: bool) -> int:
     """Write the baseline and tell what it changes."""
     from vstain_bench.errors import UsageError
-    from vstain_bench.judge.gate.accept import accept, changes
+    from vstain_bench.judge.gate.accept import accept
+    from vstain_bench.present.sentences.gate import changes
 
     if not asked or reason is None or others:
         raise UsageError(
@@ -100,8 +102,8 @@ def _accept(request: "Request", asked: bool, reason: str | None, others: bool) -
             found="--accept with --write or --json" if others else "--accept without --reason" if asked else "--reason",
             expected="--accept and --reason, together and alone",
         )
-    done = accept(request, reason)
-    for told in changes(done.verdict) if done.verdict else ():
-        talk(f"  {told}")
+    done = accept(request, reason, changes)
+    for change in changes(done.verdict) if done.verdict else ():
+        talk(f"  {change}")
     talk(f"{'Accepted' if done.written else 'Nothing to accept, the numbers are equal'}: {request.baseline}")
     return 0

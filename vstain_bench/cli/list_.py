@@ -11,8 +11,7 @@ def list_(
     what: Annotated[
         str,
         typer.Argument(
-            help="metrics, protocols, encoders, datasets, controls, perturbations, reports, gate-formats, adapters, "
-            "recipes."
+            help="metrics, protocols, encoders, datasets, controls, perturbations, reports, adapters, recipes."
         ),
     ],
     plugin: options.Plugin = None,

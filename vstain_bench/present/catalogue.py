@@ -13,7 +13,6 @@ from vstain_bench.models.contract import RECIPES
 from vstain_bench.models.recipe_adapters import adapters
 from vstain_bench.networks.encoders import ENCODERS
 from vstain_bench.present.formats import FORMATS
-from vstain_bench.present.gate.outputs import OUTPUTS
 from vstain_bench.tiles.layouts import LAYOUTS
 
 Record = dict[str, object]
@@ -87,10 +86,6 @@ def _reports() -> list[Record]:
     return [{"name": name, "summary": FORMATS[name].summary} for name in FORMATS]
 
 
-def _gate_formats() -> list[Record]:
-    return [{"name": name, "summary": OUTPUTS[name].summary} for name in OUTPUTS]
-
-
 def _adapters() -> list[Record]:
     known = adapters()
     return [
@@ -132,7 +127,6 @@ CATALOGUES: dict[str, Callable[[], list[Record]]] = {
     "controls": _controls,
     "perturbations": _perturbations,
     "reports": _reports,
-    "gate-formats": _gate_formats,
     "adapters": _adapters,
     "recipes": _recipes,
 }

@@ -184,6 +184,7 @@ class Document:
         sections: Tables with their sentences.
         notes: What a reader of the whole must know.
         records: One record per number, for a spreadsheet.
+        anchor: What no reader sees, and a program finds the text again by, such as an earlier comment.
         page: The page of its own, where a subject has one; otherwise its sections make the page.
     """
 
@@ -194,4 +195,5 @@ class Document:
     sections: tuple[Section, ...] = ()
     notes: tuple[str, ...] = ()
     records: Callable[[], Iterable[Record]] = field(default=tuple)
+    anchor: str = ""
     page: Callable[[], str] | None = None

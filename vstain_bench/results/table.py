@@ -52,6 +52,12 @@ class MetricRecord(FrozenModel):
     citation: str | None = Field(None, description="The paper, or file and commit where code was the definition")
 
 
+def called(model: str) -> str:
+    """Return whose number a row is: ``model 'mine'`` or ``control 'mean-colour'``."""
+    control = model.startswith(CONTROL_PREFIX)
+    return f"{'control' if control else 'model'} '{model.removeprefix(CONTROL_PREFIX)}'"
+
+
 class Row(FrozenModel):
     """One number: a model's score on one metric, over all tiles or those of one label."""
 

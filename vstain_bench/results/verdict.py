@@ -8,7 +8,7 @@ from pydantic import Field
 
 from vstain_bench.results.table import CONTROL_PREFIX, FrozenModel
 
-VERDICT_VERSION = "1.1"
+VERDICT_VERSION = "1.2"
 
 Kind = Literal["worse", "missing", "incomparable", "undefined", "better", "new", "within", "same", "void", "ignored"]
 
@@ -45,7 +45,9 @@ class Finding(FrozenModel):
     unit: str
     better: Literal["higher", "lower", "target"]
     cause: str | None = Field(None, description="Why numbers were not compared; the same for all of one cause")
-    text: str = Field(description="The finding in a sentence")
+    target: float | None = Field(None, description="The value to hit, for a metric with one")
+    low: float | None = Field(None, description="Lower end of the baseline's interval, where 'ci' is allowed")
+    high: float | None = Field(None, description="Its upper end")
 
     @property
     def fails(self) -> bool:
@@ -68,7 +70,6 @@ class Verdict(FrozenModel):
     baseline: str = Field(description="The baseline, as the command line names it")
     reason: str | None = Field(description="Why the baseline was accepted; null for a plain results.json")
     counts: dict[Kind, int] = Field(description="Findings of each kind")
-    notes: tuple[str, ...] = Field(description="What a reader should know or do")
     findings: tuple[Finding, ...]
 
     def of(self, *kinds: Kind) -> list[Finding]:

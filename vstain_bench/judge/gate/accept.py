@@ -1,19 +1,16 @@
 """Accepting a run: its numbers become the baseline, with the reason, what changed, and the digest of the one before."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from vstain_bench.base.files import publish_text
 from vstain_bench.errors import CheckFailed, UsageError
 from vstain_bench.judge.gate.job import Request, gate, tolerances_of
 from vstain_bench.judge.gate.tolerances import Tolerances
-from vstain_bench.present.gate.words import fold
 from vstain_bench.results.baseline import Numbers, digest, make_baseline, read_numbers
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import Table
 from vstain_bench.results.verdict import Verdict
-
-MOST_CHANGES = 20
-"""Most changes that a baseline tells one by one."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +26,13 @@ class Accepted:
     written: bool
 
 
-def accept(request: Request, reason: str) -> Accepted:
+def accept(request: Request, reason: str, describe: Callable[[Verdict], tuple[str, ...]]) -> Accepted:
     """Write the run's numbers as the baseline; the same run, reason and predecessor give the same bytes.
+
+    Args:
+        request: The run and the place of the baseline.
+        reason: Why the numbers are right.
+        describe: From the verdict over the baseline before to what changes, in words that the file keeps.
 
     Raises:
         UsageError: there is no reason, or what lies at the baseline's place is no file of accepted numbers.
@@ -47,7 +49,7 @@ def accept(request: Request, reason: str) -> Accepted:
     made = make_baseline(
         table,
         reason=" ".join(reason.split()),
-        changes=changes(verdict) if verdict else (),
+        changes=describe(verdict) if verdict else (),
         versions=_versions(request),
         previous=before.digest if before else None,
     )
@@ -89,15 +91,6 @@ def _require_sound(request: Request, table: Table, tolerances: Tolerances) -> No
             found=f"the run can be no baseline:\n{lines}\n",
             next_step="Leave such metrics out of the run, or give them the tolerance 'ignore'.",
         )
-
-
-def changes(verdict: Verdict) -> tuple[str, ...]:
-    """Return what the run changes of the baseline in words, the first few one by one."""
-    told = [each.text for each in verdict.of("worse", "better")]
-    told += [each.text for each in fold(verdict.of("missing", "incomparable", "new"))]
-    if len(told) > MOST_CHANGES:
-        told[MOST_CHANGES - 1 :] = [f"{len(told) - MOST_CHANGES + 1} more changes"]
-    return tuple(told)
 
 
 def _versions(request: Request) -> dict[str, str]:

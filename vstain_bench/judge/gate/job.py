@@ -1,7 +1,6 @@
 """The job behind ``vstain-bench gate``: read both sides and judge them."""
 
 import re
-import shlex
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,6 @@ from pathlib import Path
 from vstain_bench.judge.gate.judge import Context, judge
 from vstain_bench.judge.gate.tolerances import NO_FILE, Names, Tolerances, read_tolerances
 from vstain_bench.metrics import METRICS
-from vstain_bench.present.gate.words import notes_of
 from vstain_bench.results.baseline import read_numbers
 from vstain_bench.results.table import Table
 from vstain_bench.results.verdict import Verdict, passes
@@ -48,7 +46,6 @@ def gate(request: Request) -> Verdict:
         baseline=request.baseline.as_posix(),
         reason=before.reason,
         counts=dict(sorted(Counter(each.kind for each in findings).items())),
-        notes=notes_of(findings, accept=_command(request, plain=before.plain), reason=before.reason),
         findings=findings,
     )
 
@@ -75,9 +72,3 @@ def name_of(request: Request) -> str:
     folder = request.run if request.run.is_dir() else request.run.parent
     name = request.name or folder.resolve().name
     return re.sub(r"-{2,}", "-", re.sub(r"[^\w. -]", "-", name)).strip("- ") or "run"
-
-
-def _command(request: Request, *, plain: bool) -> str:
-    """Return the command that accepts the run; a run's own results are never replaced."""
-    baseline = "baseline.json" if plain else shlex.quote(str(request.baseline))
-    return f"vstain-bench gate {shlex.quote(str(request.run))} --baseline {baseline} --accept --reason '...'"

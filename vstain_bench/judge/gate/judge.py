@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from vstain_bench.judge.gate.tolerances import Tolerance, Tolerances
-from vstain_bench.present.gate.words import owner, told_cause, told_change
 from vstain_bench.results.baseline import key_of
 from vstain_bench.results.comparable import (
     Obstacle,
@@ -15,7 +14,7 @@ from vstain_bench.results.comparable import (
     row_obstacles,
     signature_obstacles,
 )
-from vstain_bench.results.table import MetricRecord, Row, Table
+from vstain_bench.results.table import MetricRecord, Row, Table, called
 from vstain_bench.results.verdict import Finding, Kind
 from vstain_bench.words import Direction
 
@@ -86,7 +85,7 @@ def _judge(old: Row | None, new: Row | None, shared: tuple[Obstacle, ...], conte
     # Other tiles explain another number of them, and a number that does not exist has none.
     kinds = ("signature",) if shared or None in (old.value, new.value) else ("signature", "n", "infinite")
     apart = [each.text for each in (*shared, *(each for each in obstacles if each.kind in kinds))]
-    apart += _told_otherwise(records[BASELINE], records[RUN])
+    apart += _described_otherwise(records[BASELINE], records[RUN])
     if apart:
         return found("incomparable", cause="; ".join(apart))
     if new.value is None:
@@ -107,7 +106,7 @@ def _kind_without_value(old: Row | None, new: Row) -> Kind:
     return "void" if old is None or (old.value is None and old.status == new.status) else "undefined"
 
 
-def _told_otherwise(old: MetricRecord, new: MetricRecord) -> Iterator[str]:
+def _described_otherwise(old: MetricRecord, new: MetricRecord) -> Iterator[str]:
     for field in ("better", "unit"):
         one, two = getattr(old, field), getattr(new, field)
         if one != two:
@@ -118,12 +117,12 @@ def _lacking(row: Row, table: Table, name: str) -> str:
     """Return what a table lacks that it has no such row: the model, metric or label, or the row alone."""
     rows = table.rows
     if row.model not in {each.model for each in rows}:
-        return f"{name} has no {owner(row)}"
+        return f"{name} has no {called(row.model)}"
     if row.metric not in {each.metric for each in rows}:
         return f"{name} has no metric {row.metric}"
     if row.label not in {each.label for each in rows}:
         return f"{name} has no tile of label '{row.label}'"
-    return f"{name} has no {row.metric} for {owner(row)}"
+    return f"{name} has no {row.metric} for {called(row.model)}"
 
 
 def _compared(old: Row, new: Row, tolerance: Tolerance, context: Context) -> Finding:
@@ -147,8 +146,7 @@ def _compared(old: Row, new: Row, tolerance: Tolerance, context: Context) -> Fin
         kind = "within"
     else:
         kind = "worse" if loss >= 0 else "better"
-    told = told_change(old, new, kind, unit=record.unit, loss=loss, tolerance=tolerance, target=target)
-    return found(kind, told=told, worsening=loss)
+    return found(kind, worsening=loss, target=target)
 
 
 def _loss(value: float, better: Direction, target: float | None) -> float:
@@ -172,8 +170,8 @@ def _finding(
     kind: Kind,
     *,
     cause: str | None = None,
-    told: str | None = None,
     worsening: float | None = None,
+    target: float | None = None,
 ) -> Finding:
     row = new or old
     assert row is not None
@@ -189,5 +187,7 @@ def _finding(
         unit=record.unit,
         better=record.better,
         cause=cause,
-        text=told or told_cause(row, kind, cause or ""),
+        target=target,
+        low=old.low if old and tolerance.kind == "ci" else None,
+        high=old.high if old and tolerance.kind == "ci" else None,
     )

@@ -4,7 +4,7 @@ import csv
 import io
 
 from vstain_bench.base.text import printable
-from vstain_bench.present.formats.definition import FORMATS, Format
+from vstain_bench.present.formats.definition import Format, register
 from vstain_bench.present.sheet import Document
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -33,5 +33,5 @@ def render_csv(document: Document) -> str:
     return text.getvalue()
 
 
-FORMATS.register("json")(Format("json", "every value, for a program", "json", render_json))
-FORMATS.register("csv")(Format("csv", "one line per number, for a spreadsheet", "csv", render_csv))
+register(Format("json", "every value, for a program", "json", render_json))
+register(Format("csv", "one line per number, for a spreadsheet", "csv", render_csv))

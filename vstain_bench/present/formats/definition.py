@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from vstain_bench.base.registry import Registry
 from vstain_bench.errors import UsageError
@@ -32,6 +33,23 @@ class Format:
 
 
 FORMATS: Registry[Format] = Registry("format")
+C = TypeVar("C", bound=Content)
+
+
+def register(made: Format) -> Format:
+    """Make a format known by its name."""
+    return FORMATS.register(made.name)(made)
+
+
+def reading(kind: type[C], show: Callable[[C], str]) -> Callable[[Document], str]:
+    """Return how a document is rendered by a function of its content, for a format that reads that kind alone."""
+
+    def rendered(document: Document) -> str:
+        if not isinstance(document.content, kind):
+            raise TypeError(f"{type(document.content).__name__} is no {kind.__name__}")
+        return show(document.content)
+
+    return rendered
 
 
 def render(document: Document, name: str) -> str:

@@ -1,6 +1,6 @@
 """One page that works offline: a subject's own, or its sections one after the other."""
 
-from vstain_bench.present.formats.definition import FORMATS, Format
+from vstain_bench.present.formats.definition import Format, register
 from vstain_bench.present.pages.frame import render_page
 from vstain_bench.present.sheet import Document
 
@@ -12,4 +12,4 @@ def render(document: Document) -> str:
     return render_page("document.html.j2", {"document": document})
 
 
-FORMATS.register("html")(Format("html", "one page that works offline", "html", render))
+register(Format("html", "one page that works offline", "html", render))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from vstain_bench.base.text import printable
-from vstain_bench.present.formats.definition import FORMATS, Format
+from vstain_bench.present.formats.definition import Format, register
 from vstain_bench.present.sheet import Cell, Document, Head, Line, Section, Sheet
 
 _SPECIAL = {
@@ -82,4 +82,4 @@ def _cell(cell: Cell) -> str:
     return value + spread + marks + "".join(rf" {{\scriptsize {escape(part)}}}" for part in small)
 
 
-FORMATS.register("latex")(Format("latex", "LaTeX (booktabs), for a paper", "tex", render))
+register(Format("latex", "LaTeX (booktabs), for a paper", "tex", render))

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Iterator
 
 from vstain_bench.base.text import printable
-from vstain_bench.present.formats.definition import FORMATS, Format
+from vstain_bench.present.formats.definition import Format, register
 from vstain_bench.present.sheet import Cell, Document, Head, Line, Section, Sheet
 
+MOST_CHARACTERS = 60_000
+"""Of a comment; GitHub takes up to 65,536."""
 _SPECIAL = str.maketrans({letter: f"\\{letter}" for letter in "\\|`*_{}[]<>#@~"})
 
 
@@ -15,13 +17,34 @@ def escape(text: str) -> str:
 
 
 def render(document: Document) -> str:
-    """Return headline, tables and notes."""
-    parts = [f"# {escape(document.title)}"] if document.title else []
+    """Return headline, tables and notes; the text of a comment is cut where it would be too long."""
+    text = "\n\n".join(part for part in _parts(document) if part) + "\n"
+    return _cut(text) if document.anchor else text
+
+
+def marker(anchor: str) -> str:
+    """Return the line by which a comment is found again."""
+    return f"<!-- {anchor} -->"
+
+
+def _cut(text: str) -> str:
+    lines, size = text.splitlines(), 0
+    for number, line in enumerate(lines):
+        size += len(line) + 1
+        if size > MOST_CHARACTERS:
+            return "\n".join([*lines[:number], "", f"{len(lines) - number} more lines are left out."]) + "\n"
+    return text
+
+
+def _parts(document: Document) -> list[str]:
+    sign = {None: "", True: "✓ ", False: "✗ "}[document.passed]
+    parts = [marker(document.anchor)] if document.anchor else []
+    parts += [f"{'###' if document.anchor else '#'} {sign}{escape(document.title)}"] if document.title else []
     parts.append("  \n".join(f"**{escape(sentence)}**" for sentence in document.headline))
     for section in document.sections:
         parts += _section(section)
     parts.append(_bullets(document.notes))
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return parts
 
 
 def _section(section: Section) -> Iterator[str]:
@@ -70,4 +93,4 @@ def _cell(cell: Cell) -> str:
     return " ".join(filter(None, (value, cell.marks, escape(cell.interval), escape(cell.standing))))
 
 
-FORMATS.register("md")(Format("md", "Markdown, for a pull request or a README", "md", render))
+register(Format("md", "Markdown, for a pull request or a README", "md", render))

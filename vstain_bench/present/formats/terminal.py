@@ -9,7 +9,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from vstain_bench.base.text import printable
-from vstain_bench.present.formats.definition import FORMATS, Format
+from vstain_bench.present.formats.definition import Format, register
 from vstain_bench.present.sheet import Cell, Document, Head, Kind, Line, Section, Sheet, Tone
 
 LONGEST_NAME = 34
@@ -142,4 +142,4 @@ def render(document: Document) -> str:
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines()).rstrip() + "\n"
 
 
-FORMATS.register("terminal")(Format("terminal", "for people, on a terminal", "txt", render))
+register(Format("terminal", "for people, on a terminal", "txt", render))

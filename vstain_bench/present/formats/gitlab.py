@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterator, Mapping
 
 from vstain_bench.base.text import printable
-from vstain_bench.present.gate.outputs.definition import OUTPUTS, Output
-from vstain_bench.present.gate.words import fold
+from vstain_bench.present.formats.definition import Format, reading, register
+from vstain_bench.present.sentences.gate import fold, sentence
 from vstain_bench.results.verdict import KINDS, Finding, Verdict
 
 DIGITS = 4
@@ -17,8 +17,8 @@ _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 
 def _sample(family: str, labels: Mapping[str, str], value: float) -> str:
-    told = ",".join(f'{key}="{printable(text).translate(_ESCAPES)}"' for key, text in labels.items())
-    return f"{family}{{{told}}} {value:.{DIGITS}g}"
+    pairs = ",".join(f'{key}="{printable(text).translate(_ESCAPES)}"' for key, text in labels.items())
+    return f"{family}{{{pairs}}} {value:.{DIGITS}g}"
 
 
 def _labels(finding: Finding) -> dict[str, str]:
@@ -46,10 +46,10 @@ def _metrics_lines(verdict: Verdict) -> Iterator[str]:
 
 def render_quality(verdict: Verdict) -> str:
     """Return one issue per failing finding (those of one cause together), placed in the baseline's file."""
-    told = [(each.kind, "\0".join(_labels(each).values()), each.text) for each in verdict.of("worse")]
-    told += [(each.kind, each.cause, each.text) for each in fold(verdict.of("missing", "incomparable", "undefined"))]
+    found = [(each.kind, "\0".join(_labels(each).values()), sentence(each)) for each in verdict.of("worse")]
+    found += [(each.kind, each.cause, each.text) for each in fold(verdict.of("missing", "incomparable", "undefined"))]
     if not verdict.passed and not verdict.failing:
-        told.append(("incomparable", "empty", "no number could be compared"))
+        found.append(("incomparable", "empty", "no number could be compared"))
     issues = [
         {
             "description": printable(text),
@@ -58,10 +58,12 @@ def render_quality(verdict: Verdict) -> str:
             "severity": "major" if kind == "worse" else "critical",
             "location": {"path": printable(verdict.baseline), "lines": {"begin": 1}},
         }
-        for kind, identity, text in told
+        for kind, identity, text in found
     ]
     return json.dumps(issues, indent=1, ensure_ascii=False) + "\n"
 
 
-OUTPUTS.register("metrics")(Output("metrics", "GitLab's metrics report: OpenMetrics text", render_metrics))
-OUTPUTS.register("codequality")(Output("codequality", "GitLab's Code Quality report: JSON", render_quality))
+_METRICS = reading(Verdict, render_metrics)
+_QUALITY = reading(Verdict, render_quality)
+register(Format("metrics", "GitLab's metrics report: OpenMetrics text", "txt", _METRICS, (Verdict,)))
+register(Format("codequality", "GitLab's Code Quality report: JSON", "json", _QUALITY, (Verdict,)))

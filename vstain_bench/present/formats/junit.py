@@ -3,8 +3,8 @@
 from xml.etree import ElementTree
 
 from vstain_bench.base.text import printable
-from vstain_bench.present.gate.outputs.definition import OUTPUTS, Output
-from vstain_bench.present.gate.words import place
+from vstain_bench.present.formats.definition import Format, reading, register
+from vstain_bench.present.sentences.gate import place, sentence
 from vstain_bench.results.verdict import KINDS, Verdict
 
 SKIPPED = ("void", "ignored")
@@ -23,10 +23,10 @@ def render(verdict: Verdict) -> str:
         case = ElementTree.SubElement(suite, "testcase", classname=printable(place(each)), name=printable(each.metric))
         case.set("time", "0")
         if each.fails:
-            told = ElementTree.SubElement(case, "failure", type=each.kind, message=printable(each.text))
-            told.text = f"{each.kind}: {KINDS[each.kind]}"
+            failure = ElementTree.SubElement(case, "failure", type=each.kind, message=printable(sentence(each)))
+            failure.text = f"{each.kind}: {KINDS[each.kind]}"
         elif each.kind in SKIPPED:
-            ElementTree.SubElement(case, "skipped", message=printable(each.text))
+            ElementTree.SubElement(case, "skipped", message=printable(sentence(each)))
     if not verdict.passed and not verdict.failing:
         cases += 1
         case = ElementTree.SubElement(suite, "testcase", classname="gate", name="something was compared", time="0")
@@ -41,4 +41,4 @@ def render(verdict: Verdict) -> str:
     return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
 
 
-OUTPUTS.register("junit")(Output("junit", "JUnit XML for the test page of a CI", render))
+register(Format("junit", "JUnit XML for the test page of a CI", "xml", reading(Verdict, render), (Verdict,)))

@@ -1,14 +1,17 @@
 """A verdict in plain words: how a number moved, findings of one cause together, the outcome, and what to do next."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from vstain_bench.judge.gate.tolerances import Tolerance, parse_tolerance
 from vstain_bench.present.numbers import counted
-from vstain_bench.results.table import CONTROL_PREFIX, Row
+from vstain_bench.results.table import called
 from vstain_bench.results.verdict import AGREEING, FAILING, Finding, Kind, Verdict
 
+MOST_CHANGES = 20
+"""Most changes that a baseline keeps one by one."""
 MOST_NAMED = 4
 """Most metrics that a line names one by one."""
 TITLES: Mapping[Kind, str] = {
@@ -19,77 +22,60 @@ TITLES: Mapping[Kind, str] = {
 """What each kind is called where people read it."""
 
 
-def owner(row: Row | Finding) -> str:
-    """Return whose number it is, such as ``model 'mine'`` or ``control 'mean-colour'``."""
-    return f"{'control' if row.is_control else 'model'} '{row.model.removeprefix(CONTROL_PREFIX)}'"
+def place(finding: Finding) -> str:
+    """Return whose number it is, and of which label."""
+    label = f", label '{finding.label}'" if finding.label is not None else ""
+    return f"{called(finding.model)}{label}"
 
 
-def place(row: Row | Finding) -> str:
-    """Return owner and label."""
-    return owner(row) + (f", label '{row.label}'" if row.label is not None else "")
+def sentence(finding: Finding) -> str:
+    """Return a finding as a sentence: how far a value moved and what is allowed, or why it was not compared."""
+    start = f"{finding.metric} of {place(finding)}"
+    if finding.cause is not None or finding.baseline is None or finding.value is None or finding.worsening is None:
+        return f"{start}: {TITLES[finding.kind]}, {finding.cause}"
+    old, new = values(finding.baseline, finding.value)
+    unit = f" {finding.unit}" if finding.unit else ""
+    if finding.kind == "same":
+        return f"{start}: {old}{unit}, as in the baseline"
+    way = "rose" if finding.value > finding.baseline else "fell"
+    change = f"{start} {way} from {old} to {new}{unit}"
+    known = finding.low is not None and finding.high is not None
+    interval = f"the baseline's interval [{finding.low:.6g}, {finding.high:.6g}]" if known else ""
+    if finding.kind == "within":
+        return f"{change}: within {interval or finding.allowed}"
+    nearer = "further from" if finding.worsening > 0 else "nearer to"
+    aim = f" ({nearer} {finding.target:g})" if finding.target is not None else ""
+    size = size_of(finding.baseline, finding.worsening, parse_tolerance(finding.allowed, "allowed"))
+    allowed = f"outside {interval}" if interval else f"{finding.allowed} is allowed"
+    return f"{change}{aim}: {finding.kind} by {size}, {allowed}"
 
 
-def told_cause(row: Row, kind: Kind, cause: str) -> str:
-    """Return a finding without a comparison as a sentence."""
-    return f"{row.metric} of {place(row)}: {TITLES[kind]}, {cause}"
-
-
-def told_change(
-    old: Row, new: Row, kind: Kind, *, unit: str, loss: float, tolerance: Tolerance, target: float | None
-) -> str:
-    """Return how a value moved, by how much for the worse or better, and what is allowed.
-
-    Args:
-        old: The baseline's row, with a value.
-        new: The run's row, with a value.
-        kind: ``same``, ``within``, ``worse`` or ``better``.
-        unit: The metric's, empty for a pure number.
-        loss: How much worse the run is, negative where it is better.
-        tolerance: What is allowed.
-        target: The value to hit, for a metric with one.
-    """
-    assert old.value is not None
-    assert new.value is not None
-    one, two = told_values(old.value, new.value)
-    unit = f" {unit}" if unit else ""
-    start = f"{new.metric} of {place(new)}"
-    if kind == "same":
-        return f"{start}: {one}{unit}, as in the baseline"
-    moved = f"{start} {'rose' if new.value > old.value else 'fell'} from {one} to {two}{unit}"
-    interval = f"the baseline's interval [{old.low:.6g}, {old.high:.6g}]" if tolerance.kind == "ci" else ""
-    if kind == "within":
-        return f"{moved}: within {interval or tolerance.text}"
-    aim = f" ({'further from' if loss > 0 else 'nearer to'} {target:g})" if target is not None else ""
-    allowed = f"outside {interval}" if interval else f"{tolerance.text} is allowed"
-    return f"{moved}{aim}: {kind} by {told_size(old.value, loss, tolerance)}, {allowed}"
-
-
-def told_moved(finding: Finding) -> tuple[str, str, str, str]:
+def moved(finding: Finding) -> tuple[str, str, str, str]:
     """Return the cells of a finding that moved: the baseline's value, the run's, by how much, and what is allowed."""
     assert finding.baseline is not None
     assert finding.value is not None
     assert finding.worsening is not None
-    one, two = told_values(finding.baseline, finding.value)
+    one, two = values(finding.baseline, finding.value)
     tolerance = parse_tolerance(finding.allowed, "allowed")
-    return one, two, told_size(finding.baseline, finding.worsening, tolerance), finding.allowed
+    return one, two, size_of(finding.baseline, finding.worsening, tolerance), finding.allowed
 
 
-def told_size(old: float, loss: float, tolerance: Tolerance) -> str:
+def size_of(old: float, loss: float, tolerance: Tolerance) -> str:
     """Return the size of a change in the tolerance's own terms: a share of the baseline where it is one."""
     if tolerance.relative and not tolerance.absolute and old:
         return f"{abs(loss / old):.2%}"
-    return told_value(abs(loss), 3)
+    return significant(abs(loss), 3)
 
 
-def told_values(old: float, new: float) -> tuple[str, str]:
+def values(old: float, new: float) -> tuple[str, str]:
     """Return two values with as many significant digits as tell them apart and one more, at least four."""
     digits = 4
     while digits < 17 and old != new and f"{old:.{digits - 1}g}" == f"{new:.{digits - 1}g}":
         digits += 1
-    return told_value(old, digits), told_value(new, digits)
+    return significant(old, digits), significant(new, digits)
 
 
-def told_value(value: float, digits: int = 4) -> str:
+def significant(value: float, digits: int = 4) -> str:
     """Return a value with significant digits, and without an exponent where that can be read."""
     if value and not 1e-5 <= abs(value) < 1e9:
         return f"{value:.{digits}g}"
@@ -99,7 +85,7 @@ def told_value(value: float, digits: int = 4) -> str:
 
 @dataclass(frozen=True)
 class Fold:
-    """Findings of one kind and one cause, told in one line."""
+    """Findings of one kind and one cause, in one line."""
 
     kind: Kind
     cause: str
@@ -111,13 +97,13 @@ class Fold:
         if len(self.findings) == 1:
             return f"{self.findings[0].metric} of {place(self.findings[0])}: {self.cause}"
         metrics = list(dict.fromkeys(each.metric for each in self.findings))
-        owners = list(dict.fromkeys(owner(each) for each in self.findings))
-        told = listed(metrics, "metrics")
+        owners = list(dict.fromkeys(called(each.model) for each in self.findings))
+        names = listed(metrics, "metrics")
         if len(owners) > 1:
-            told += f" of {listed(owners, 'models and controls')}"
+            names += f" of {listed(owners, 'models and controls')}"
         elif owners[0] not in self.cause:
-            told += f" of {owners[0]}"
-        return f"{self.cause}: {len(self.findings)} numbers, {told}"
+            names += f" of {owners[0]}"
+        return f"{self.cause}: {len(self.findings)} numbers, {names}"
 
 
 def listed(names: Sequence[str], noun: str) -> str:
@@ -151,14 +137,14 @@ _COUNTED: Mapping[Kind, tuple[str, str]] = {
 def headline(verdict: Verdict) -> str:
     """Return the outcome in one sentence, with the number of findings of each kind that matters."""
     agreeing = sum(verdict.counts.get(kind, 0) for kind in AGREEING)
-    told = f"{agreeing} of {counted(len(verdict.findings), 'number')} as in the baseline"
+    said = f"{agreeing} of {counted(len(verdict.findings), 'number')} as in the baseline"
     if not verdict.passed and not verdict.failing:
         return f"The gate fails: no number could be compared. {_counts(verdict, tuple(_COUNTED))}."
     if verdict.passed:
         beside = _counts(verdict, ("better", "new", "ignored", "void"))
-        return f"The gate passes: {told}{f'; {beside}' if beside else ''}."
+        return f"The gate passes: {said}{f'; {beside}' if beside else ''}."
     beside = _counts(verdict, ("better", "new", "ignored", "void"))
-    return f"The gate fails: {_counts(verdict, FAILING)}; {told}{f'; {beside}' if beside else ''}."
+    return f"The gate fails: {_counts(verdict, FAILING)}; {said}{f'; {beside}' if beside else ''}."
 
 
 def _counts(verdict: Verdict, kinds: Iterable[Kind]) -> str:
@@ -170,35 +156,43 @@ def _counts(verdict: Verdict, kinds: Iterable[Kind]) -> str:
     return ", ".join(parts)
 
 
-def notes_of(findings: Sequence[Finding], *, accept: str, reason: str | None) -> tuple[str, ...]:
-    """Return what a reader should know or do beside the findings.
-
-    Args:
-        findings: All of them.
-        accept: The command that accepts the run.
-        reason: Why the baseline was accepted.
-    """
-    notes = [f"The baseline was accepted because: {reason}"] if reason else []
+def notes_of(verdict: Verdict) -> Iterator[str]:
+    """Yield what a reader should know or do beside the findings."""
+    findings, accept = verdict.findings, _command(verdict)
+    if verdict.reason:
+        yield f"The baseline was accepted because: {verdict.reason}"
     gone = {each.model for each in findings if each.kind == "missing"} - _models(findings, "missing")
     come = {each.model for each in findings if each.kind == "new"} - _models(findings, "new")
     if len(gone) == 1 and len(come) == 1:
         old, new = gone.pop(), come.pop()
-        notes.append(f"Was '{old}' renamed to '{new}'? Name it on the command line: vstain-bench run {old}=DIR")
+        yield f"Was '{old}' renamed to '{new}'? Name it on the command line: vstain-bench run {old}=DIR"
     kinds = {each.kind for each in findings}
     if "incomparable" in kinds:
-        notes.append(
-            "Numbers over other tiles or of another definition prove nothing: score as the baseline was scored."
-        )
+        yield "Numbers over other tiles or of another definition prove nothing: score as the baseline was scored."
     if kinds & {"worse", "missing", "incomparable"}:
-        notes.append(f"If this change is meant, accept it with its reason: {accept}")
+        yield f"If this change is meant, accept it with its reason: {accept}"
     if "undefined" in kinds:
-        notes.append(
-            "A number without a value never passes: make it computable, leave its metric out of the run, or "
-            "set its tolerance to 'ignore'."
+        yield (
+            "A number without a value never passes: make it computable, leave its metric out of the run, or set its "
+            "tolerance to 'ignore'."
         )
     if "better" in kinds and not kinds & set(FAILING):
-        notes.append(f"Accept the run, so that what was gained is kept: {accept}")
-    return tuple(notes)
+        yield f"Accept the run, so that what was gained is kept: {accept}"
+
+
+def _command(verdict: Verdict) -> str:
+    """Return the command that accepts the run; a run's own results are never replaced."""
+    baseline = "baseline.json" if verdict.reason is None else shlex.quote(verdict.baseline)
+    return f"vstain-bench gate {shlex.quote(verdict.run)} --baseline {baseline} --accept --reason '...'"
+
+
+def changes(verdict: Verdict) -> tuple[str, ...]:
+    """Return what a run changes of the baseline in words, the first few one by one."""
+    found = [sentence(each) for each in verdict.of("worse", "better")]
+    found += [each.text for each in fold(verdict.of("missing", "incomparable", "new"))]
+    if len(found) > MOST_CHANGES:
+        found[MOST_CHANGES - 1 :] = [f"{len(found) - MOST_CHANGES + 1} more changes"]
+    return tuple(found)
 
 
 def _models(findings: Sequence[Finding], kind: Kind) -> set[str]:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from vstain_bench.base.files import publish_text
 from vstain_bench.errors import MachineError, UsageError
-from vstain_bench.present.gate.outputs import OUTPUTS, Output
-from vstain_bench.results.verdict import Verdict
+from vstain_bench.present.formats import FORMATS, Format, render
+from vstain_bench.present.sheet import Document
 
 
 @dataclass(frozen=True)
 class Target:
     """One file to write."""
 
-    output: Output
+    format: Format
     path: Path
 
 
@@ -32,27 +32,27 @@ def parse_targets(texts: Sequence[str]) -> tuple[Target, ...]:
             raise UsageError(
                 where=f"--write {text}",
                 found="no FORMAT=FILE",
-                expected=f"one of {', '.join(OUTPUTS.names())}, '=', and a file, such as junit=gate.xml",
+                expected=f"one of {', '.join(FORMATS.names())}, '=', and a file, such as junit=gate.xml",
             )
         path = Path(place)
         if path in {each.path for each in targets}:
             raise UsageError(where=f"--write {text}", found="two formats for one file", expected="a file for each")
-        targets.append(Target(OUTPUTS[name], path))
+        targets.append(Target(FORMATS[name], path))
     return tuple(targets)
 
 
-def publish(verdict: Verdict, targets: Sequence[Target]) -> None:
+def publish(document: Document, targets: Sequence[Target]) -> None:
     """Write every file, each whole or not at all."""
     for target in targets:
         try:
             target.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as fault:
             raise MachineError(
-                where=f"--write {target.output.name}={target.path}",
+                where=f"--write {target.format.name}={target.path}",
                 found=f"the folder cannot be made ({fault.strerror})",
                 expected="a writable place",
             ) from fault
-        publish_text(target.path, target.output.render(verdict))
+        publish_text(target.path, render(document, target.format.name))
 
 
 def on_github(environment: Mapping[str, str]) -> bool:
@@ -60,7 +60,7 @@ def on_github(environment: Mapping[str, str]) -> bool:
     return environment.get("GITHUB_ACTIONS") == "true"
 
 
-def append_summary(verdict: Verdict, environment: Mapping[str, str]) -> None:
+def append_summary(document: Document, environment: Mapping[str, str]) -> None:
     """Append the Markdown to the step's summary, where the environment names its file.
 
     Raises:
@@ -71,7 +71,7 @@ def append_summary(verdict: Verdict, environment: Mapping[str, str]) -> None:
         return
     try:
         with Path(place).open("a", encoding="utf-8") as stream:
-            stream.write(OUTPUTS["md"].render(verdict) + "\n")
+            stream.write(render(document, "md") + "\n")
     except OSError as fault:
         raise MachineError(
             where=f"GITHUB_STEP_SUMMARY={place}",

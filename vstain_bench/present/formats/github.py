@@ -7,8 +7,8 @@ Grammar: ``::error title=TITLE::MESSAGE`` with ``%``, line ends and, in properti
 from collections.abc import Iterator
 
 from vstain_bench.base.text import printable
-from vstain_bench.present.gate.outputs.definition import OUTPUTS, Output
-from vstain_bench.present.gate.words import TITLES, fold, headline
+from vstain_bench.present.formats.definition import Format, reading, register
+from vstain_bench.present.sentences.gate import TITLES, fold, headline, notes_of, sentence
 from vstain_bench.results.verdict import Verdict
 
 MOST = 10
@@ -30,15 +30,15 @@ def render(verdict: Verdict) -> str:
         rest = len(errors) - MOST + 1
         errors[MOST - 1 :] = [("more", f"{rest} more findings: see the job's summary or the JUnit output.")]
     lines = [command("error", f"gate {verdict.name}: {title}", text) for title, text in errors]
-    lines.append(command("notice", f"gate {verdict.name}", " ".join([headline(verdict), *verdict.notes])))
+    lines.append(command("notice", f"gate {verdict.name}", " ".join([headline(verdict), *notes_of(verdict)])))
     return "\n".join(lines) + "\n"
 
 
 def _errors(verdict: Verdict) -> Iterator[tuple[str, str]]:
-    yield from ((TITLES[each.kind], each.text) for each in verdict.of("worse"))
+    yield from ((TITLES[each.kind], sentence(each)) for each in verdict.of("worse"))
     yield from ((TITLES[each.kind], each.text) for each in fold(verdict.of("missing", "incomparable", "undefined")))
     if not verdict.passed and not verdict.failing:
         yield "nothing compared", headline(verdict)
 
 
-OUTPUTS.register("github")(Output("github", "annotations of a GitHub workflow", render))
+register(Format("github", "annotations of a GitHub workflow", "txt", reading(Verdict, render), (Verdict,)))

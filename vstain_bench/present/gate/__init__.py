@@ -1,1 +1,0 @@
-"""How the verdict of a gate is shown."""
