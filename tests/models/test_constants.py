@@ -33,6 +33,12 @@ CSSP2P = [
     ("vertical_flip", True, "conf/HE_augmentations/GAN_train_augmentations.yaml:5"),
     ("total_epochs", 200, "conf/CSSP2PGAN_config.yaml:69"),
     ("with_replacement", False, "datamodule/stain_dataset.py:278"),
+    (
+        "original_select",
+        "lpips_vgg_unscaled",
+        "conf/callbacks/GAN_train_callbacks.yaml:36, metrics/stain_metrics.py:135",
+    ),
+    ("original_precision", "bf16", "conf/CSSP2PGAN_config.yaml:114"),
     ("original_steps", 200 * -(-11_610 // 8), "epochs and batch above; HER2match has 11,610 training tiles"),
 ]
 # conditioned, pyramid and CSS weight of each; a loss is one of the terms that are added without a factor, or is absent
@@ -65,6 +71,8 @@ PYRAMID = [
     ("vertical_flip", False, "data/base_dataset.py:85-116"),  # there is none
     ("total_epochs", 200, "options/train_options.py:30-31"),
     ("with_replacement", False, "data/__init__.py:78"),
+    ("original_select", "latest", "train.py:77-80"),  # the last epoch is a multiple of 20
+    ("original_precision", "fp32", "train.py"),  # there is no other
     ("original_steps", 200 * 3896 // 2, "epochs and batch above; BCI has 3,896 training tiles"),
 ]
 
@@ -97,6 +105,8 @@ ASP = [
     ("vertical_flip", False, "data/base_dataset.py:82-131"),  # there is none
     ("total_epochs", 40, "experiments/mist_launcher.py:15-16"),
     ("with_replacement", False, OURS),  # released draws with replacement: data/aligned_dataset.py:61
+    ("original_select", "latest", "train.py:74-77"),  # the last epoch is a multiple of 5
+    ("original_precision", "fp32", "train.py"),  # there is no other
     ("original_steps", 40 * 4642, "epochs above; MIST has 4,642 HER2 training tiles"),
 ]
 

@@ -118,6 +118,46 @@ def test_each_metric_chooses_for_itself_and_the_best_is_kept(phantom: PhantomSet
     assert kept["mae"]["untrained"]["mae"] > kept["mae"]["chosen"]["mae"]["value"]
 
 
+def test_the_latest_epoch_is_kept_where_nothing_chooses(phantom: PhantomSet, tmp_path: Path) -> None:
+    told: list[str] = []
+    settings = config(phantom.manifest, epochs=3, select="latest", metrics="mae,ssim", validate_every=2)
+    outcome = run(settings, tmp_path / "out", TrainingListener(say=told.append))
+    card = outcome.folder.read_card()
+    assert (card["select"], card["best"]["epoch"], outcome.chosen.epoch) == ("latest", 3, 3)
+    best, last = (weights(outcome.folder.path, f"{name}.safetensors") for name in ("best", "last"))
+    assert all(torch.equal(best[name], last[name]) for name in best)
+    assert set(card["chosen"]) == {"mae", "ssim"}  # what each metric would have chosen is told all the same
+    assert any(line.startswith("Epoch 2 of 3: mae ") and line.endswith("; the latest is kept") for line in told)
+    assert "Note: its authors keep the epoch of mae (--select authors)" in told
+
+
+# the rule of the recipe's authors, what --select says, what chooses, and what is noted
+RULES = [
+    ("mae", "authors", "mae", None),
+    ("latest", "authors", "latest", None),
+    ("latest", "ssim", "ssim", "Note: its authors keep the latest epoch (--select authors)"),
+]
+
+
+@pytest.mark.parametrize(("rule", "select", "chosen", "note"), RULES)
+def test_the_authors_rule_chooses_where_it_is_asked_for(
+    phantom: PhantomSet, tmp_path: Path, rule: str, select: str, chosen: str, note: str | None
+) -> None:
+    told: list[str] = []
+    settings = config(phantom.manifest, epochs=1, select=select, assignments=(f"original_select={rule}",))
+    card = run(settings, tmp_path / "out", TrainingListener(say=told.append)).folder.read_card()
+    assert (card["select"], card["authors"]["select"]) == (chosen, rule)
+    assert [line for line in told if line.startswith("Note: its authors")] == ([note] if note else [])
+
+
+def test_another_precision_than_the_authors_is_noted(phantom: PhantomSet, tmp_path: Path) -> None:
+    told: list[str] = []
+    settings = config(phantom.manifest, epochs=1, assignments=("original_precision=bf16",))
+    card = run(settings, tmp_path / "out", TrainingListener(say=told.append)).folder.read_card()
+    assert (card["precision"], card["authors"]["precision"]) == ("fp32", "bf16")
+    assert "Note: its authors train in bf16 (--precision bf16)" in told
+
+
 def test_lpips_chooses_where_its_weights_are(seeded_weights: Path, phantom: PhantomSet, tmp_path: Path) -> None:
     settings = config(phantom.manifest, epochs=1, select="lpips", weights_dir=seeded_weights)
     card = run(settings, tmp_path / "out").folder.read_card()

@@ -45,6 +45,8 @@ class Toy:
     summary: str = "a toy"
     citation: str = "none"
     original_steps: int = 40
+    original_select: str = "mae"
+    original_precision: str = "fp32"
 
     @property
     def multiple(self) -> int:

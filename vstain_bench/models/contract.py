@@ -271,6 +271,16 @@ class Recipe(Protocol):
         """Optimisation steps that the original training took on its own data."""
         ...
 
+    @property
+    def original_select(self) -> str:
+        """What kept the authors' checkpoint: a metric's name, or ``latest``. ``--select authors`` is this."""
+        ...
+
+    @property
+    def original_precision(self) -> str:
+        """Precision that the authors trained in, as ``--precision`` names it."""
+        ...
+
     def lasting(self, epochs: int) -> Self:
         """Return the same recipe stretched or shortened to so many epochs in all, at least one."""
         ...

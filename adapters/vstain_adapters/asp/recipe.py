@@ -136,6 +136,16 @@ class Asp:
         """40 epochs of 4,642 steps on MIST's HER2 training tiles."""
         return 40 * 4642
 
+    @property
+    def original_select(self) -> str:
+        """The code measures nothing and keeps the last epoch (``train.py:74-77``)."""
+        return "latest"
+
+    @property
+    def original_precision(self) -> str:
+        """The code has no other."""
+        return "fp32"
+
     def lasting(self, epochs: int) -> Self:
         """Return the recipe with so many epochs, both phases in proportion."""
         constant, decay = stretch(self.epochs, self.decay_epochs, epochs)

@@ -133,6 +133,16 @@ class Cssp2p:
         """200 epochs of ⌈11,610 / 8⌉ steps on HER2match's training tiles."""
         return 200 * 1452
 
+    @property
+    def original_select(self) -> str:
+        """LPIPS of a VGG-16 fed [0, 1] (code: ``GAN_train_callbacks.yaml:34-38``, ``stain_metrics.py:135-138``)."""
+        return "lpips_vgg_unscaled"
+
+    @property
+    def original_precision(self) -> str:
+        """Code: ``CSSP2PGAN_config.yaml:114``, bf16-mixed; the paper names none."""
+        return "bf16"
+
     def lasting(self, epochs: int) -> Self:
         """Return the recipe with so many epochs; the learning rate falls by ``gamma`` in each of them."""
         return replace(self, epochs=epochs)

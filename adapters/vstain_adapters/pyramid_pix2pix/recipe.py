@@ -109,6 +109,16 @@ class PyramidPix2Pix:
         """200 epochs of 3,896 / 2 steps on BCI's training tiles."""
         return 200 * 1948
 
+    @property
+    def original_select(self) -> str:
+        """The code measures nothing and keeps the last epoch (``train.py:77-80``)."""
+        return "latest"
+
+    @property
+    def original_precision(self) -> str:
+        """The code has no other."""
+        return "fp32"
+
     def lasting(self, epochs: int) -> Self:
         """Return the recipe with so many epochs, both phases in proportion."""
         constant, decay = stretch(self.epochs, self.decay_epochs, epochs)

@@ -39,7 +39,7 @@ def identify(
             "validation": {**sets.validation.facts(), "origin": sets.origin},
             "decode": config.decode,
         },
-        "select": validation.choice.name,
+        "select": validation.rule,
         "metrics": {
             metric.name: {"signature": metric.signature, "better": metric.better, "unit": metric.unit}
             for metric in selection.computable
@@ -50,17 +50,19 @@ def identify(
 
 def complete(
     identity: Mapping[str, object],
+    recipe: Recipe,
     history: Sequence[Epoch],
     validation: Validation,
     *,
     best: Mapping[str, object] | None,
     finished: bool,
 ) -> dict[str, object]:
-    """Return the whole card: what the training is, every epoch, and the epoch that each metric would have chosen."""
+    """Return the whole card: what the training is, what its authors did, every epoch, and what each metric chooses."""
     untrained = next((epoch for epoch in history if epoch.epoch == 0), None)
     trained = [epoch for epoch in history if epoch.epoch > 0]
     return {
         **identity,
+        "authors": {"select": recipe.original_select, "precision": recipe.original_precision},
         "finished": finished,
         "steps": trained[-1].steps if trained else 0,
         "best": best,

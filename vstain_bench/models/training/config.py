@@ -26,7 +26,7 @@ class TrainConfig(DeviceConfig, MetricsConfig, TilesConfig):
     encoder_weights: str | None = option(None, "imagenet, none (from scratch) or a file.", shown="the recipe's")
     epochs: int | None = option(None, "Epochs in all.", shown="the recipe's", ge=1)
     match_steps: bool = option(False, "As many epochs as make the original's steps on these pairs.")
-    select: str = option("lpips", "Metric that chooses the checkpoint.")
+    select: str = option("lpips", "Metric that chooses the checkpoint, 'latest', or 'authors': as the recipe's did.")
     metrics: str | None = option(None, "Further metrics by name.")
     protocol: str = option("training", "Named list of metrics.")
     validate_every: int = option(1, "Epochs between validations.", ge=1)

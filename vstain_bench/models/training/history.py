@@ -54,8 +54,13 @@ def loss_of(metric: Metric, value: float) -> float:
     return -value if metric.better == "higher" else value
 
 
-def choose(metric: Metric, history: Sequence[Epoch]) -> Epoch | None:
-    """Return the epoch that a metric chooses, the earlier of equals; None where no trained epoch has a value."""
+def choose(metric: Metric | None, history: Sequence[Epoch]) -> Epoch | None:
+    """Return the epoch that a metric chooses, the earlier of equals; None where no trained epoch has a value.
+
+    Without a metric it is the latest.
+    """
+    if metric is None:
+        return next((epoch for epoch in reversed(history) if epoch.epoch > 0), None)
     valued = [epoch for epoch in history if epoch.epoch > 0 and epoch.metrics.get(metric.name) is not None]
     return min(valued, key=lambda epoch: loss_of(metric, epoch.metrics[metric.name] or 0.0), default=None)
 
@@ -69,8 +74,10 @@ def choices(metrics: Sequence[Metric], history: Sequence[Epoch]) -> dict[str, di
     }
 
 
-def summarise(metric: Metric, history: Sequence[Epoch]) -> str:
-    """Return the latest value and the best one, in a few words."""
+def summarise(metric: Metric | None, history: Sequence[Epoch]) -> str:
+    """Return the latest value and the best one, in a few words; every latest value where no metric chooses."""
+    if metric is None:
+        return f"{scores(history[-1])}; the latest is kept"
     latest, best = history[-1], choose(metric, history)
     value = latest.metrics.get(metric.name)
     now = f"{metric.name} {value:.4g}" if value is not None else f"{metric.name} has no value"
@@ -79,3 +86,9 @@ def summarise(metric: Metric, history: Sequence[Epoch]) -> str:
     if best is latest:
         return f"{now}, the best yet"
     return f"{now}; best {best.metrics[metric.name]:.4g} in epoch {best.epoch}"
+
+
+def scores(epoch: Epoch) -> str:
+    """Return every value of an epoch in short."""
+    values = epoch.metrics.items()
+    return ", ".join(f"{name} {value:.4g}" if value is not None else f"{name} –" for name, value in values)

@@ -27,7 +27,7 @@ from vstain_bench.models.training.records import Records
 from vstain_bench.models.training.sampling import Sampling
 from vstain_bench.models.training.state import Position, load_state
 from vstain_bench.models.training.tile_sets import TileSets, read_tile_sets, require_sizes
-from vstain_bench.models.training.validation import Validation, plan_validation
+from vstain_bench.models.training.validation import LATEST, Validation, plan_validation
 from vstain_bench.networks.weights import WeightsStore, use_store
 from vstain_bench.types import Metric
 
@@ -78,6 +78,8 @@ def settle(config: TrainConfig, listener: TrainingListener, store: WeightsStore)
     sets = read_tile_sets(config, listener)
     require_sizes(sets, recipe, config.recipe)
     recipe = matched(config, recipe, len(sets.train.tiles))
+    if config.select == "authors":
+        config = config.model_copy(update={"select": recipe.original_select})
     return Settled(recipe, sets, plan_validation(config, sets.validation, store))
 
 
@@ -128,13 +130,24 @@ def _begin(folder: TrainingFolder, identity: dict[str, object], settled: Settled
     listener.say(f"{recipe.summary}; {recipe.total_epochs} epochs")
     listener.say(f"Weights: {identity['origin']}")
     listener.say(f"{len(sets.train.tiles)} pairs to train on; {len(sets.validation.tiles)} to validate: {sets.origin}")
-    for note in sets.notes:
+    for note in (*sets.notes, *_unlike_authors(identity, recipe)):
         listener.say(f"Note: {note}")
     for name, gap in settled.validation.selection.gaps.items():
         listener.say(f"No value for {name}: {gap.reason}")
     if not folder.card.is_file():
-        folder.write_card(complete(identity, (), settled.validation, best=None, finished=False))
+        folder.write_card(complete(identity, recipe, (), settled.validation, best=None, finished=False))
         publish_text(folder.recipe, settings_to_toml(recipe))
+
+
+def _unlike_authors(identity: dict[str, object], recipe: Recipe) -> list[str]:
+    """Return, in a sentence, what the options leave unlike the authors' training; no setting of the recipe says it."""
+    found = []
+    if identity["select"] != recipe.original_select:
+        kept = "the latest epoch" if recipe.original_select == LATEST else f"the epoch of {recipe.original_select}"
+        found.append(f"keep {kept} (--select authors)")
+    if identity["precision"] != recipe.original_precision:
+        found.append(f"train in {recipe.original_precision} (--precision {recipe.original_precision})")
+    return [f"its authors {' and '.join(found)}"] if found else []
 
 
 def _run(
@@ -187,7 +200,7 @@ def _run(
         run_epochs(task, position)
     chosen = choose(settled.validation.choice, position.history)
     if chosen is None:
-        name = settled.validation.choice.name
+        name = settled.validation.rule
         reason = next((epoch.reasons[name] for epoch in reversed(position.history) if name in epoch.reasons), "")
         raise UsageError(
             where=f"--select {name}",

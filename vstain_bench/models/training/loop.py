@@ -17,7 +17,7 @@ from vstain_bench.models.training.card import complete
 from vstain_bench.models.training.config import TrainConfig
 from vstain_bench.models.training.engine import Engine, networks_of
 from vstain_bench.models.training.folder import TrainingFolder
-from vstain_bench.models.training.history import Epoch, choose, measured, summarise
+from vstain_bench.models.training.history import choose, measured, scores, summarise
 from vstain_bench.models.training.kept_generator import KeptGenerator, write_weights
 from vstain_bench.models.training.listener import Pace, Stepped, TrainingListener
 from vstain_bench.models.training.loader import PairLoader
@@ -226,14 +226,11 @@ def _publish(task: Task, position: Position, *, finished: bool) -> None:
         task.records.epoch(latest)
     chosen = choose(task.validation.choice, position.history)
     best = {"file": folder.best.name, "epoch": chosen.epoch, "sha256": digest(folder.best)} if chosen else None
-    folder.write_card(complete(task.identity, position.history, task.validation, best=best, finished=finished))
+    folder.write_card(
+        complete(task.identity, task.recipe, position.history, task.validation, best=best, finished=finished)
+    )
     if not latest.epoch:
-        task.listener.say(f"Untrained: {_scores(latest)}")
+        task.listener.say(f"Untrained: {scores(latest)}")
     elif latest.metrics:
         said = summarise(task.validation.choice, position.history)
         task.listener.say(f"Epoch {latest.epoch} of {task.recipe.total_epochs}: {said}")
-
-
-def _scores(epoch: Epoch) -> str:
-    values = epoch.metrics.items()
-    return ", ".join(f"{name} {value:.4g}" if value is not None else f"{name} –" for name, value in values)

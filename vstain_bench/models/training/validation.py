@@ -27,6 +27,8 @@ from vstain_bench.stain.slides import needs_slides
 from vstain_bench.types import Images, Metric, View
 
 GENERATED = "generated"
+LATEST = "latest"
+"""In place of a metric: nothing chooses, the last epoch is kept."""
 IN_MEMORY = Path(":memory:")
 """A journal that no file holds."""
 
@@ -38,14 +40,19 @@ class Validation:
     Attributes:
         tiles: All of them.
         selection: The metrics, and those that cannot be computed here, with the reason.
-        choice: The metric that chooses the checkpoint.
+        choice: The metric that chooses the checkpoint, or None where the latest is kept.
         workers: Threads that decode ahead.
     """
 
     tiles: TileSet
     selection: Selection
-    choice: Metric
+    choice: Metric | None
     workers: int
+
+    @property
+    def rule(self) -> str:
+        """What chooses the checkpoint, by name."""
+        return self.choice.name if self.choice else LATEST
 
     def score(self, stain: Stain, engine: Engine, progress: Advance | None = None) -> dict[str, float | str]:
         """Return each metric's number over all tiles, or why it has none; every process measures its own tiles.
@@ -118,12 +125,14 @@ def plan_validation(config: TrainConfig, tiles: TileSet, store: WeightsStore) ->
         InputError: The metric that chooses needs larger tiles.
         MachineError: It needs weights that are not here; nothing is chosen by another metric instead.
     """
-    choice = parse_metrics(config.select).metrics[0]
+    choice = None if config.select == LATEST else parse_metrics(config.select).metrics[0]
     protocol = resolve_protocol(RunConfig(protocol=config.protocol, metrics=config.metrics))
     known = {metric.name: metric for metric in protocol.metrics}
-    if "(" not in config.select and choice.name in known:
+    if choice is not None and "(" not in config.select and choice.name in known:
         choice = known[choice.name]
-    metrics = (choice, *(metric for metric in protocol.metrics if metric.name != choice.name))
+    metrics = protocol.metrics
+    if choice is not None:
+        metrics = (choice, *(metric for metric in metrics if metric.name != choice.name))
     for metric in metrics:
         if needs_slides(metric):
             raise UsageError(
@@ -138,8 +147,8 @@ def plan_validation(config: TrainConfig, tiles: TileSet, store: WeightsStore) ->
         return select(protocol, has_source=True, smallest_side=side, smallest_tile=tile, store=store)
 
     selection = selected(replace(protocol, metrics=metrics))
-    gap = selection.gaps.get(choice.name)
-    if gap is not None:
+    gap = selection.gaps.get(choice.name) if choice else None
+    if choice and gap:
         fault = gap.fault
         raise type(fault)(
             where=f"--select {choice.name}, which chooses the checkpoint",
