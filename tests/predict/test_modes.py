@@ -1,10 +1,12 @@
 """Ways of running a model: what the authors' scripts do is an option, and even that is repeatable."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from tests.predict.conftest import Call, codes
@@ -73,6 +75,33 @@ def test_released_differs_from_eval_as_stated(phantom: PhantomSet, stained: Call
         elif name == "cssp2p":
             assert set(np.unique(differences)) == {0, 1}
             assert 0.4 < differences.mean() < 0.6, "half of the values are rounded up"
+
+
+def test_cssp2p_writes_the_bytes_of_its_authors_script(phantom: PhantomSet, stained: Call, tmp_path: Path) -> None:
+    """By torchvision's own transforms, as CSSP2P-GAN 9032585 reads (stain_dataset.py:34-40) and writes tiles.
+
+    Read as k / 255, a few values in ten thousand are cut to another code, and the files differ.
+    """
+    from vstain_bench.networks.torchvision_schema import prepare_torchvision
+
+    prepare_torchvision()
+    from torchvision.transforms import v2
+
+    trained(tmp_path / "run", "cssp2p")
+    stained("cssp2p", weights=str(tmp_path / "run"), source=phantom.source, mode="released", jpeg_quality=75)
+    network = generator("cssp2p").eval()
+    read = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
+    normalise = v2.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    made = sorted((tmp_path / "out").rglob("*.jpg"))
+    assert len(made) == 12
+    for file in made:
+        source = Image.open(phantom.source / f"{file.stem}.png").convert("RGB")
+        with torch.inference_mode():
+            images = normalise(read(source))[None].contiguous(memory_format=torch.channels_last)  # as the job has them
+            expected = v2.ToPILImage()(network(images)[0])
+        written = io.BytesIO()
+        expected.save(written, format="JPEG")
+        assert file.read_bytes() == written.getvalue()
 
 
 def test_asp_takes_one_power_iteration_and_forgets_it(phantom: PhantomSet, stained: Call, tmp_path: Path) -> None:

@@ -343,6 +343,8 @@ def _model(name: str, recipe: Recipe, checkpoint: Checkpoint, asked: Loading) ->
     generator = _Released(network) if asked.mode.training else network
 
     def stain(source: Images) -> Images:
+        if asked.mode.reciprocal:
+            source = source.mul(255).round().mul(1 / 255)
         return recipe.generate(generator, source)
 
     random = asked.mode.training and any(

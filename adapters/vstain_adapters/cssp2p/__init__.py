@@ -15,9 +15,10 @@ for _name in ("bce", "cbce", "p2p", "cssp2p"):
             _name,
             licence="Apache-2.0",
             released=Mode(
-                summary="as the authors' test script: evaluation mode, cut to 8 bits (it then writes JPEG: "
-                "--jpeg-quality 75)",
+                summary="as the authors' test script: evaluation mode, codes read as torchvision reads them, cut to 8 "
+                "bits (it then writes JPEG: --jpeg-quality 75)",
                 truncated=True,
+                reciprocal=True,
             ),
             alternatives=({"variant": "released"},),
         )
