@@ -31,7 +31,7 @@ class Mode:
         summary: What it does, in one line.
         training: Networks are left as in training: batch norm by the tile itself, dropout on, spectral norm iterating.
         truncated: Values are cut to 8 bits, not rounded to the nearest code.
-        reciprocal: A code k of the H&E is read as k · (1/255), as torchvision's ``v2.ToDtype`` does, and not as k / 255:
+        reciprocal: A code k of the H&E is read as k · (1/255), as torchvision's ``v2.ToDtype`` does, not as k / 255:
             half of them differ in the last bit.
     """
 
