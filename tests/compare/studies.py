@@ -34,6 +34,7 @@ class Study:
     metrics: str = ""
     grouped: bool = True
     digest: str = "ab" * 32
+    primary: tuple[str, ...] = ()
     partial: bool = False
 
     @property
@@ -82,7 +83,7 @@ def write_study(path: Path, study: Study) -> RunFolder:
     masks: list[tuple[str | None, np.ndarray]] = [(None, np.full(len(labels), True))]
     masks += [(label, np.array([each == label for each in labels])) for label in sorted(set(labels) - {""})]
     table = Table(
-        protocol=Protocol(name="custom"),
+        protocol=Protocol(name="custom", primary=study.primary),
         inputs=Inputs(
             tiles=len(study.tiles), groups=len(set(study.groups)) if study.grouped else None,
             labels={str(label): int(mask.sum()) for label, mask in masks if label}, mpp=(), sizes=("64×64",),

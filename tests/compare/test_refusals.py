@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -154,27 +155,27 @@ def test_rows_of_other_tiles_are_never_paired(first: Path, tmp_path: Path) -> No
     assert found.gaps == {"kd_random": "the tiles of b are not those of a"}
 
 
+DEFINED = '"definition": "kd_random"'
+
+
 def test_a_definition_that_is_not_here_is_a_reason(tmp_path: Path) -> None:
     both = study(values={"a": {"ssim": RAMP}, "b": {"ssim": RAMP * 1.1}}, rows={
         "a": {"kd_random": np.ones((18, 4))}, "b": {"kd_random": np.ones((18, 4))},
     })  # fmt: skip
     folder = write_study(tmp_path / "A", both)
     folder.config.write_text("metrics = 'ssim'\nplugin = ['gone.py']\n", "utf-8")
+    folder.results.write_text(folder.results.read_text("utf-8").replace(DEFINED, '"definition": "theirs"'), "utf-8")
     found = compare([folder.path], Request())
     assert "no such Python file" in found.gaps["kd_random"]
     assert found.metrics == ("ssim",)
 
 
 def test_the_protocol_names_the_primary_metrics(first: Path, tmp_path: Path) -> None:
-    protocol = tmp_path / "ours.toml"
-    text = 'name = "ours"\n{}\n[[metric]]\nname = "ssim"\n[[metric]]\nname = "mae"\n[[metric]]\nname = "kd_random"\n'
-    protocol.write_text(text.format('primary = ["mae"]'), "utf-8")
-    other = write_study(tmp_path / "B", study("b", 0.1)).path
-    RunFolder(first).config.write_text(f"protocol = '{protocol}'\n", "utf-8")
-    found = compare([first, other], Request())
+    other = write_study(tmp_path / "B", replace(study("b", 0.1), primary=("mae",))).path
+    found = compare([other, first], Request())
     assert found.primary == ("mae",)
     assert found.metrics == ("mae", "ssim", "kd_random")
-    assert compare([other, first], Request()).primary == ("ssim", "mae", "kd_random"), "the first run's protocol"
+    assert compare([first, other], Request()).primary == ("ssim", "mae", "kd_random"), "the first run's protocol"
 
 
 @pytest.mark.parametrize("primary", ['"lpips"', "3", '["ssm"]'])

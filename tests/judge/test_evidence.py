@@ -82,24 +82,23 @@ def test_a_model_that_the_journal_does_not_know_is_a_reason(damaged: RunFolder) 
 
 
 CONFIGS = [
-    (None, "cannot be made from its config.toml"),
-    ("protocol = 'nothing'\n", "no such protocol"),
-    ("metrics = 'kd_random'\nplugin = ['/no/such/file.py']\n", "no such Python file"),
-    ("metrics = 'ssim'\n", "'kd_random' is not among the run's metrics here"),
+    (None, "'theirs' cannot be scored again here: "),
+    ("plugin = ['/no/such/file.py']\n", "no such Python file"),
+    ("metrics = 'ssim'\n", "metric 'theirs': unknown name"),
 ]
 
 
 @pytest.mark.parametrize(("config", "words"), CONFIGS, ids=str)
 def test_a_definition_that_cannot_be_made_is_a_reason(damaged: RunFolder, config: str | None, words: str) -> None:
     damaged.config.unlink() if config is None else damaged.config.write_text(config, "utf-8")
-    found = Evidence(damaged).definition(record("kd_random|cmp:generated-real|encoder:x|v:1"))
+    found = Evidence(damaged).definition(record("theirs|cmp:generated-real|v:1"))
     assert isinstance(found, str)
     assert words in found
 
 
 def test_another_definition_of_the_same_name_is_not_taken(damaged: RunFolder) -> None:
     evidence = Evidence(damaged)
-    found = evidence.definition(record(evidence.table.metrics[0].signature.replace("1.2", "1.5")))
+    found = evidence.definition(record(evidence.table.metrics[0].signature.replace("v:1", "v:7")))
     assert isinstance(found, str)
     assert found.startswith("'ssim' is defined otherwise here: ssim|")
 

@@ -18,7 +18,7 @@ from vstain_bench.base.randomness import seed_of
 from vstain_bench.measure.controls import CONTROLS
 from vstain_bench.measure.journal import Entry, Journal
 from vstain_bench.measure.observe import Output, Plan
-from vstain_bench.measure.protocol import parse_metrics
+from vstain_bench.measure.protocol import Protocol, parse_metrics
 from vstain_bench.measure.run_files import publish_skipped, publish_tiles
 from vstain_bench.measure.selection import Selection
 from vstain_bench.measure.tabulate import tabulate
@@ -147,7 +147,8 @@ def _table(
     run: Simulated, metrics: tuple[Metric, ...], plan: Plan, journal: Journal, controls: tuple[str, ...]
 ) -> Table:
     return tabulate(
-        journal, protocol=run.protocol, selection=Selection(metrics, {}, {}), tiles=run.tiles, sizes=plan.sizes,
+        journal, protocol=Protocol(run.protocol, "", metrics),
+        selection=Selection(metrics, {}, {}), tiles=run.tiles, sizes=plan.sizes,
         models=tuple(run.models), controls=controls, controlled=plan.subset, seed=0, partial=False, refused=0,
         warnings=(),
     )  # fmt: skip

@@ -142,7 +142,7 @@ def test_the_map_covers_what_the_metric_counted(folder: RunFolder) -> None:
 
     slides = read_slides(folder.slides)
     record = folder.read_table().metric("hallucinated_dab_area")
-    params = {record.name: {key: str(value) for key, value in record.params.items()}}
+    params = {record.name: record.params}
     areas = _areas(generated, real, 0.5, params, [slides[owner, pair["group"]] for owner in ("dreamer", "real")])
     mask = _on_pixels(areas["hallucinated_dab_area"], generated.shape[:2], 0.5)
     counted = _values(folder)["dreamer", "hallucinated_dab_area"][tile]

@@ -199,8 +199,8 @@ def test_a_run_by_slide_states_what_it_took_and_resumes_to_the_same_bytes(phanto
 def test_the_rows_of_a_finished_run_are_found_again(phantom: PhantomSet, tmp_path: Path) -> None:
     outcome = run(_config(phantom, metrics="dab_tile_r,dab_class_order_violations,iod_fiji_r"), tmp_path / "run")
     evidence = Evidence(outcome.folder)
-    for signature in (record.signature for record in outcome.table.metrics):
-        metric = evidence.definition(signature)
+    for record in outcome.table.metrics:
+        metric = evidence.definition(record)
         assert not isinstance(metric, str), metric
         sample = evidence.rows("faithful", metric)
         assert not isinstance(sample, str), sample

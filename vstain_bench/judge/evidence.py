@@ -2,8 +2,8 @@
 
 The table says how well a model does; to compare two models one needs the tiles behind the numbers. Values per tile
 stand in ``tiles.parquet``, groups and labels in ``pairs.csv``. What a metric of a whole set was computed from (features
-for FID) stands in ``journal.sqlite``; to score it again without some patients the metric's definition is made anew from
-``config.toml`` and must have the very signature of the table.
+for FID) stands in ``journal.sqlite``; to score it again without some patients the metric is restored from what the
+table says of it and must have the very signature that stands there.
 """
 
 import csv
@@ -19,10 +19,9 @@ from vstain_bench.base.config import make_config
 from vstain_bench.base.registry import load_plugins
 from vstain_bench.errors import UsageError, VstainError
 from vstain_bench.measure.journal import Journal
-from vstain_bench.measure.protocol import Protocol, resolve_protocol
+from vstain_bench.metrics import METRICS, restore
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import MetricRecord, Table
-from vstain_bench.stain.slides import as_signed
 from vstain_bench.types import Metric, RowArray, Values
 
 
@@ -93,32 +92,17 @@ class Evidence:
             for (model, metric), part in ordered.groupby(["model", "metric"], sort=False)
         }
 
-    @cached_property
-    def _protocol(self) -> Protocol | str:
-        """The run's metrics, made anew from its configuration, or why they cannot be made here."""
-        try:
-            config = make_config({}, self.folder.config)
-            load_plugins(config.plugin)
-            protocol = resolve_protocol(config)
-            signed = as_signed(protocol.metrics, [record.signature for record in self.table.metrics])
-            return replace(protocol, metrics=tuple(signed))
-        except VstainError as fault:
-            return f"the run's metrics cannot be made from its config.toml: {fault}"
-
-    @property
-    def primary(self) -> tuple[str, ...]:
-        """The metrics that the run's protocol calls primary; none where it names none or cannot be read here."""
-        return () if isinstance(self._protocol, str) else self._protocol.primary
-
     def definition(self, record: MetricRecord) -> Metric | str:
         """Return the metric that a record describes, or why it cannot be made here."""
-        if isinstance(self._protocol, str):
-            return self._protocol
-        name = record.name
-        made = next((metric for metric in self._protocol.metrics if metric.name == name), None)
-        if made is None:
-            return f"'{name}' is not among the run's metrics here"
-        return made if made.signature == record.signature else f"'{name}' is defined otherwise here: {made.signature}"
+        try:
+            if record.definition not in METRICS:
+                load_plugins(make_config({}, self.folder.config).plugin)
+            made = restore(record.definition, record.params, record.name)
+        except VstainError as fault:
+            return f"'{record.name}' cannot be scored again here: {fault}"
+        if made.signature != record.signature:
+            return f"'{record.name}' is defined otherwise here: {made.signature}"
+        return made
 
     def _sample(self, tiles: np.ndarray, rows: RowArray) -> Sample:
         lacking = [str(tile) for tile in tiles if str(tile) not in self.tags]

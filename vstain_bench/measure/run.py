@@ -225,7 +225,7 @@ def finish(
     listener.progress("making the table", 0, 1)
     table = tabulate(
         journal,
-        protocol=job.protocol.name,
+        protocol=job.protocol,
         selection=job.selection,
         tiles=audit.tiles,
         sizes=audit.sizes,

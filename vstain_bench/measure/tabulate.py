@@ -11,6 +11,7 @@ from vstain_bench.base.randomness import seed_of
 from vstain_bench.errors import Undefined
 from vstain_bench.measure.controls import CONTROLS, PARTNER, PREFIX
 from vstain_bench.measure.journal import Journal
+from vstain_bench.measure.protocol import Protocol as Asked
 from vstain_bench.measure.selection import Gap, Selection
 from vstain_bench.metrics import record_of
 from vstain_bench.results.table import Controls, Inputs, Protocol, Quantity, Row, Table
@@ -251,7 +252,7 @@ def _gap_row(metric: Metric, model: str, gap: Gap) -> Row:
 def tabulate(
     journal: Journal,
     *,
-    protocol: str,
+    protocol: Asked,
     selection: Selection,
     tiles: Sequence[Tile],
     sizes: Mapping[str, tuple[int, int]],
@@ -285,7 +286,7 @@ def tabulate(
     if partial:
         every.insert(0, "Only the first tiles were scored (--limit): these are no results.")
     return Table(
-        protocol=Protocol(name=protocol),
+        protocol=Protocol(name=protocol.name, primary=protocol.primary),
         inputs=Inputs(
             tiles=len(scored),
             groups=groups,

@@ -99,6 +99,7 @@ class Protocol(FrozenModel):
     """The named list of metrics that was asked for: those of the table, in its order."""
 
     name: str
+    primary: tuple[str, ...] = Field((), description="Metrics on which models are to be compared; none: all")
 
 
 class Inputs(FrozenModel):

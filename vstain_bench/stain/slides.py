@@ -11,7 +11,6 @@ import csv
 import hashlib
 import io
 import math
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -157,14 +156,6 @@ def with_slides(metric: Metric, slides: Slides) -> Metric:
     if not needs_slides(metric):
         return metric
     return replace(metric, params={**metric.params, "slides": slides_digest(slides)})
-
-
-def as_signed(metrics: Sequence[Metric], signatures: Sequence[str]) -> list[Metric]:
-    """Return metrics made anew, those that rest on estimates with the digest that a finished run's signatures name."""
-    named = next(filter(None, (re.search(r"\|slides:([0-9a-f]+)\|", each) for each in signatures)), None)
-    if named is None:
-        return list(metrics)
-    return [replace(m, params={**m.params, "slides": named[1]}) if needs_slides(m) else m for m in metrics]
 
 
 def publish_slides(path: Path, slides: Slides) -> None:

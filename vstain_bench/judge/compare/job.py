@@ -207,6 +207,6 @@ def _choose_primary(
                 where=f"--primary {name}", found=gaps.get(name, "it is not among --metrics"),
                 expected=f"some of {', '.join(metrics)}",
             )  # fmt: skip
-    named = request.primary or next(iter(runs.values())).primary
+    named = request.primary or next(iter(runs.values())).table.protocol.primary
     chosen = [name for name in named if name in metrics]
     return chosen or list(metrics)

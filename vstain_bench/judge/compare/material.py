@@ -45,20 +45,20 @@ class Asked:
 def contrast_metric(models: Sequence[Entry], reference: Entry, asked: Asked) -> Iterator[Contrast]:
     """Yield the contrasts of models with the reference on one metric: over all tiles, then for each label."""
     record = reference.evidence.table.metric(asked.metric)
-    definition = reference.evidence.definition(record)
+    definition = None if _per_tile(reference, record) else reference.evidence.definition(record)
 
     @cache
     def scored(entry: Entry, label: str | None) -> Scored:
-        return _score(record, definition, _of_label(_sample(entry, record, definition), label))
+        return score_record(record, definition, _of_label(_sample(entry, record, definition), label))
 
     for label in (None, *reference.evidence.table.labels()):
         for entry in models:
-            question = _question(asked, record, definition, entry, reference, label)
+            question = _question(asked, record, entry, reference, label)
             try:
                 mine, theirs = (_of_label(_sample(each, record, definition), label) for each in (entry, reference))
                 if not np.array_equal(mine.tiles, theirs.tiles):
                     raise Undefined(f"the tiles of {entry.title} are not those of {reference.title}")
-                if _per_tile(entry, record) and record.better != "target":
+                if definition is None and record.better != "target":
                     yield contrast_values(question, mine, theirs)
                 else:
                     yield contrast_scores(question, scored(entry, label), scored(reference, label), mine.groups)
@@ -70,10 +70,12 @@ def _per_tile(entry: Entry, record: MetricRecord) -> bool:
     return entry.evidence.values(entry.model, record.name) is not None
 
 
-def _sample(entry: Entry, record: MetricRecord, definition: Metric | str) -> Sample:
-    """Return the values per tile of a metric that has them, else what the journal keeps."""
-    found = entry.evidence.values(entry.model, record.name)
-    if found is not None:
+def _sample(entry: Entry, record: MetricRecord, definition: Metric | str | None) -> Sample:
+    """Return the values per tile of a metric that has them (no definition), else what the journal keeps."""
+    if definition is None:
+        found = entry.evidence.values(entry.model, record.name)
+        if found is None:
+            raise Undefined(f"{entry.title}: tiles.parquet has no values of it")
         return found
     if isinstance(definition, str):
         raise Undefined(definition)
@@ -87,18 +89,25 @@ def _of_label(sample: Sample, label: str | None) -> Sample:
     return sample if label is None else sample.where(sample.labels == label)
 
 
-def _score(record: MetricRecord, definition: Metric | str, sample: Sample) -> Scored:
-    """Return the score with and without each block of groups."""
+def score_record(record: MetricRecord, definition: Metric | str | None, sample: Sample) -> Scored:
+    """Return the score with and without each block of groups.
+
+    Args:
+        record: What the metric is.
+        definition: The metric of a whole set, or why it is not here; None where the sample holds values per tile.
+        sample: The tiles.
+
+    Raises:
+        Undefined: the tiles have no score, or it cannot be computed here.
+    """
+    if record.better == "target" and record.perfect is None:
+        raise Undefined("a target is best, and its table does not say which")
     if isinstance(definition, str):
         raise Undefined(definition)
-    if record.better == "target" and definition.perfect is None:
-        raise Undefined("a target is best, and its definition does not say which")
-    return score_mean(sample) if definition.values is not None else score_sample(definition, sample)
+    return score_mean(sample) if definition is None else score_sample(definition, sample)
 
 
-def _question(
-    asked: Asked, record: MetricRecord, definition: Metric | str, entry: Entry, reference: Entry, label: str | None
-) -> Question:
+def _question(asked: Asked, record: MetricRecord, entry: Entry, reference: Entry, label: str | None) -> Question:
     return Question(
         model=entry.title,
         reference=reference.title,

@@ -205,7 +205,7 @@ def _leading(members: Sequence[Source], heads: Sequence[Head], entrants: Sequenc
 
     None where not even numbers can be ordered.
     """
-    primary = next((source.evidence.primary for source in members if source.evidence is not None), ())
+    primary = members[0].table.protocol.primary
     ordered = sorted(heads, key=lambda head: (bool(head.unranked), head.metric not in primary))
     for head in ordered:
         valued = any((row := entrant.find(head.metric)) is not None and row.value is not None for entrant in entrants)

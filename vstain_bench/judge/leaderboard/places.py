@@ -8,7 +8,8 @@ import numpy as np
 
 from vstain_bench.base.randomness import seed_of
 from vstain_bench.errors import Undefined
-from vstain_bench.judge.compare.contrast import Scored, score_mean, score_sample
+from vstain_bench.judge.compare.contrast import Scored
+from vstain_bench.judge.compare.material import score_record
 from vstain_bench.judge.evidence import Sample
 from vstain_bench.judge.leaderboard.board import Place
 from vstain_bench.judge.leaderboard.sources import Source
@@ -64,7 +65,8 @@ def rank(contenders: Sequence[Contender], seed: int) -> Ranking:
         record = with_values[0].record
         if record.better != "target" and not _of_sets(with_values[0]):
             return Ranking(_places(list(samples), _by_values(record, samples, seed)), notes=tuple(notes))
-        scored = _scores(record, _definition(with_values), samples, notes)
+        definition = _definition(with_values) if _of_sets(with_values[0]) else None
+        scored = _scores(record, definition, samples, notes)
         if len(scored) < 2:
             return Ranking(unranked=_too_few(len(scored)), notes=tuple(notes))
         return Ranking(_places(list(scored), _by_scores(record, scored, seed)), notes=tuple(notes))
@@ -158,7 +160,7 @@ def _by_values(record: MetricRecord, samples: Mapping[str, Sample], seed: int) -
 
 
 def _scores(
-    record: MetricRecord, definition: Metric | str, samples: Mapping[str, Sample], notes: list[str]
+    record: MetricRecord, definition: Metric | str | None, samples: Mapping[str, Sample], notes: list[str]
 ) -> dict[str, Scored]:
     """Return each model's score with and without each block of groups, as distances where a target is best.
 
@@ -167,18 +169,15 @@ def _scores(
     """
     if isinstance(definition, str):
         raise Undefined(definition)
-    if record.better == "target" and definition.perfect is None:
-        raise Undefined("a target is best, and its definition does not say which")
     scored: dict[str, Scored] = {}
     for title, sample in samples.items():
         try:
-            found = score_mean(sample) if definition.values is not None else score_sample(definition, sample)
+            found = score_record(record, definition, sample)
         except Undefined as reason:
             notes.append(f"{title}: {reason}")
             continue
-        if record.better == "target" and definition.perfect is not None:
-            target = definition.perfect
-            found = Scored(abs(found.estimate - target), np.abs(found.without - target))
+        if record.better == "target" and record.perfect is not None:
+            found = Scored(abs(found.estimate - record.perfect), np.abs(found.without - record.perfect))
         scored[title] = found
     return scored
 

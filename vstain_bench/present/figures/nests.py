@@ -21,7 +21,7 @@ from vstain_bench.present.figures.panel import (
     tile_policy,
 )
 from vstain_bench.results.folder import RunFolder
-from vstain_bench.results.table import Table
+from vstain_bench.results.table import Parameter, Table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vstain_bench.metrics.stain_place import Patch, Unmatched
     from vstain_bench.types import Batch, Pixels, Slide
 
-METRICS = {"hallucinated_dab_area": "most invented", "omitted_dab_area": "most missing"}
+RANKS = {"hallucinated_dab_area": "most invented", "omitted_dab_area": "most missing"}
 HALLUCINATED, OMITTED = "#d55e00", "#0072b2"
 """Vermilion and blue of Okabe and Ito's palette, told apart by every reader."""
 MOST_PATCHES = 3
@@ -65,10 +65,10 @@ def make_nests(folder: RunFolder, table: Table, values: TileValues) -> Nests | N
     values = {
         (model, name): {tile: value for tile, value in each.items() if not math.isnan(value)}
         for (model, name), each in values.items()
-        if name in METRICS
+        if name in RANKS
     }
     params = {
-        record.name: {key: str(value) for key, value in record.params.items()}
+        record.name: record.params
         for record in table.metrics
         if any(values.get((model, record.name)) for model in table.models)
     }
@@ -82,7 +82,7 @@ def make_nests(folder: RunFolder, table: Table, values: TileValues) -> Nests | N
         for name in params:
             tile = _worst(values.get((model, name), {}))
             if tile:
-                found.setdefault(tile, []).append(METRICS[name])
+                found.setdefault(tile, []).append(RANKS[name])
         nests = [
             _nest(" and ".join(ranks), tile, model, pairs.get(tile, {}), values, params, policy, slides)
             for tile, ranks in found.items()
@@ -112,7 +112,7 @@ def _nest(
     model: str,
     pair: Mapping[str, str],
     values: TileValues,
-    params: Mapping[str, Mapping[str, str]],
+    params: Mapping[str, Mapping[str, Parameter]],
     policy: "DecodePolicy",
     slides: "Mapping[tuple[str, str], Slide]",
 ) -> Nest:
@@ -162,7 +162,7 @@ def _areas(
     generated: "Pixels",
     real: "Pixels",
     mpp: float,
-    params: Mapping[str, Mapping[str, str]],
+    params: Mapping[str, Mapping[str, Parameter]],
     slides: "list[Slide | None]",
 ) -> "dict[str, Unmatched]":
     from vstain_bench.metrics.stain_place import find_unmatched
@@ -173,7 +173,7 @@ def _areas(
     for name, given in params.items():
         (found[name],) = find_unmatched(
             batch,
-            Separation(given["background"], given["vectors"]),
+            Separation(str(given["background"]), str(given["vectors"])),
             hallucinated=name == "hallucinated_dab_area",
             tolerance_um=float(given["tolerance_um"]),
             threshold=float(given["threshold"]),
