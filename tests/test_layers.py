@@ -26,11 +26,6 @@ LAYERS = (
     ("errors",),
 )
 DEPTH = {name: depth for depth, layer in enumerate(reversed(LAYERS)) for name in layer}
-STILL_UPWARD = {
-    "judge/compare/job.py",
-    "judge/leaderboard/card.py", "judge/leaderboard/check.py", "judge/leaderboard/standing.py",
-}  # fmt: skip
-"""Judgements that still phrase what they find, and jobs that still render: to be emptied."""
 DOORS = {"__init__", "__main__"}
 ADAPTER_MAY_IMPORT = {"types", "arrays", "words", "errors", "models", "images", "tiles", "networks", "base"}
 
@@ -65,8 +60,7 @@ def upward(path: Path, source: str) -> list[str]:
 
 @pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_module_imports_upwards(path: Path) -> None:
-    allowed = path.relative_to(ROOT).as_posix() in STILL_UPWARD
-    assert bool(upward(path, path.read_text(encoding="utf-8"))) == allowed
+    assert upward(path, path.read_text(encoding="utf-8")) == []
 
 
 def test_every_module_has_a_layer() -> None:

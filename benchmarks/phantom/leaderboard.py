@@ -13,7 +13,7 @@ from vstain_bench.judge.stress.config import StressConfig
 from vstain_bench.judge.stress.job import run_stress
 from vstain_bench.measure.run import run
 from vstain_bench.phantom import Defects, Displacement, write_phantom
-from vstain_bench.present.leaderboard.site import publish
+from vstain_bench.present.site import publish_site
 
 METRICS = "stain_fidelity,dab_block_r,ssim,ms_ssim,cw_ssim,psnr,css,dab_w1,h_score_error,fd_random"
 LABS = {
@@ -50,7 +50,7 @@ def main(folder: Path) -> None:
     sweep = StressConfig(real=tiles.real, source=tiles.source, metrics=single, mpp=0.5, limit=8)
     run_stress(sweep, folder / "stress")
     request = Request(title="Virtual HER2, simulated", trust=folder / "stress", published=("bci",))
-    sys.stdout.write(f"{publish(make_leaderboard(runs, request), folder / 'site')}\n")
+    sys.stdout.write(f"{publish_site(make_leaderboard(runs, request), folder / 'site')}\n")
 
 
 if __name__ == "__main__":

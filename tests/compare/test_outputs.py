@@ -17,9 +17,11 @@ from PIL import Image
 from tests.compare.studies import Study, write_study
 from vstain_bench.cli.main import call
 from vstain_bench.judge.compare.job import Request, compare
-from vstain_bench.present.compare import page, text
-from vstain_bench.present.compare.publish import FORMATS, publish
-from vstain_bench.present.compare.words import headline, sentence, signed, told_p, unit_noun
+from vstain_bench.present.formats import render
+from vstain_bench.present.numbers import p_value, signed
+from vstain_bench.present.publish import publish_comparison
+from vstain_bench.present.sentences.comparison import headline, notes, sentence, unit_of_test
+from vstain_bench.present.subjects.comparison import document
 from vstain_bench.results.comparison import Comparison
 
 GROUPS = [f"p{number}" for number in range(9) for _ in range(2)]
@@ -56,18 +58,18 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
 def test_json_is_strict_and_returns(found: Comparison) -> None:
     content = json.loads(found.to_json(), parse_constant=lambda word: pytest.fail(f"{word} in strict JSON"))
     assert Comparison.model_validate(content) == found
-    assert content["schema_version"] == "1.0"
-    assert "/" not in json.dumps([content["runs"], content["notes"]]), "no path of this machine"
+    assert content["schema_version"] == "1.1"
+    assert "/" not in json.dumps([content["runs"], *notes(found)]), "no path of this machine"
 
 
 def test_the_same_runs_give_the_same_bytes_wherever_they_lie(found: Comparison, tmp_path: Path) -> None:
     other = compare([write(tmp_path / "elsewhere" / "run")], Request(primary=("ssim",)))
-    for name in FORMATS.names():
-        assert FORMATS[name](other) == FORMATS[name](found), name
+    for name in ("terminal", "md", "latex", "csv", "json", "html"):
+        assert render(document(other), name) == render(document(found), name), name
 
 
 def test_csv_has_a_line_per_contrast(found: Comparison) -> None:
-    lines = list(csv.DictReader(io.StringIO(text.render_csv(found))))
+    lines = list(csv.DictReader(io.StringIO(render(document(found), "csv"))))
     assert len(lines) == len(found.contrasts)
     for line, each in zip(lines, found.contrasts, strict=True):
         assert line["metric"] == each.metric
@@ -77,22 +79,26 @@ def test_csv_has_a_line_per_contrast(found: Comparison) -> None:
 
 def test_markdown_has_rectangular_tables(found: Comparison, hostile: Comparison) -> None:
     for comparison in (found, hostile):
-        content = text.render_markdown(comparison)
+        content = render(document(comparison), "md")
         rows = [line for line in content.splitlines() if line.startswith("|")]
-        assert {len(re.findall(r"(?<!\\)\|", line)) for line in rows} == {10}
-        assert len(rows) == 3 * 2 + len(comparison.contrasts)
+        tests, labels = rows[: len(rows) // 2], rows[len(rows) // 2 :]
+        assert {len(re.findall(r"(?<!\\)\|", line)) for line in tests} == {9}
+        assert {len(re.findall(r"(?<!\\)\|", line)) for line in labels} == {4}
+        groups = len({each.primary for each in comparison.overall()})
+        assert len(tests) == len(labels) == 2 + groups + len(comparison.overall())
         assert "<img" not in content.replace(r"\<img", "")
 
 
 def test_latex_has_as_many_cells_as_columns(found: Comparison, hostile: Comparison) -> None:
     for comparison in (found, hostile):
-        content = text.render_latex(comparison)
-        rows = [line for line in content.splitlines() if line.endswith(r"\\")]
-        assert {len(re.findall(r"(?<!\\)&", line)) for line in rows} == {7}
-        assert len(rows) == 1 + len(comparison.overall())
+        content = render(document(comparison), "latex")
+        rows = [line for line in content.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
+        assert [len(re.findall(r"(?<!\\)&", line)) for line in rows] == [
+            number for number in (7, 2) for _ in (0, *comparison.overall())
+        ]
         bare = re.sub(r"\\[{}]", "", content)
         assert bare.count("{") == bare.count("}")
-    assert r"\textbf{" in text.render_latex(found)
+    assert r"\textbf{" in render(document(found), "latex")
 
 
 class _Page(HTMLParser):
@@ -118,14 +124,14 @@ class _Page(HTMLParser):
 
 def read_page(comparison: Comparison) -> _Page:
     parser = _Page()
-    parser.feed(page.render(comparison))
+    parser.feed(render(document(comparison), "html"))
     return parser
 
 
 def test_the_page_says_what_was_found(found: Comparison) -> None:
     content = read_page(found)
     words = " ".join("".join(content.text).split())
-    for line in (*headline(found), *found.notes):
+    for line in (*headline(found), *notes(found)):
         assert line in words
     charts = [attributes for tag, attributes in content.tags if tag == "figure"]
     assert len([each for each in charts if each.get("class") == "distribution"]) == 3
@@ -150,7 +156,7 @@ def test_the_page_runs_nothing_and_shows_names_as_text(hostile: Comparison) -> N
     assert policy is not None
     assert policy.startswith("default-src 'none'")
     assert f"style-src 'sha256-{digest}'" in policy
-    assert "\x1b" not in page.render(hostile)
+    assert "\x1b" not in render(document(hostile), "html")
     assert "<img src=x>" in "".join(content.text)
     assert not [attributes for _, attributes in content.tags if any(each.startswith("on") for each in attributes)]
 
@@ -160,8 +166,8 @@ def test_figures_are_files_of_their_kind_with_the_same_bytes(
     name: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     comparison = request.getfixturevalue(name)
-    paths = publish(comparison, tmp_path / "one")
-    again = publish(comparison, tmp_path / "two")
+    paths = publish_comparison(comparison, tmp_path / "one")
+    again = publish_comparison(comparison, tmp_path / "two")
     assert [path.read_bytes() for path in paths] == [path.read_bytes() for path in again]
     assert {path.name for path in paths} == {
         *(f"comparison.{extension}" for extension in ("html", "json", "csv", "md")),
@@ -179,13 +185,13 @@ def test_figures_are_files_of_their_kind_with_the_same_bytes(
 
 def test_without_labels_or_patients_the_outputs_say_so(tmp_path: Path) -> None:
     bare = compare([write(tmp_path / "run", labels=False, grouped=False)], Request())
-    assert unit_noun(bare) == "tile"
-    assert any("No patient or slide is known" in note for note in bare.notes)
-    for name in FORMATS.names():
-        content = FORMATS[name](bare)
+    assert unit_of_test(bare) == "tile"
+    assert any("No patient or slide is known" in note for note in notes(bare))
+    for name in ("terminal", "md", "latex", "csv", "json", "html"):
+        content = render(document(bare), name)
         assert 'id="labels"' not in content
         assert "By label:" not in content
-        assert "patients" not in content.replace("fewer than 10 patients", "") or name in ("json", "html")
+        assert "patients" not in content.replace("patients not known", "") or name in ("json", "html")
 
 
 WORDS = [(1.0, 2, "+1.00"), (-0.004, 2, "0.00"), (0.0, 1, "0.0"), (-0.31, 1, "-0.3"), (1.3e-7, None, "+1.3e-07")]
@@ -197,7 +203,7 @@ def test_signed_numbers(number: float, digits: int | None, told: str) -> None:
 
 
 def test_p_values_in_words() -> None:
-    assert [told_p(p) for p in (None, 1e-9, 0.0625, 1.0)] == ["–", "<0.0001", "0.062", "1"]
+    assert [p_value(p) for p in (None, 1e-9, 0.0625, 1.0)] == ["–", "<0.0001", "0.062", "1"]
 
 
 def test_a_contrast_is_a_sentence(found: Comparison) -> None:
@@ -225,7 +231,7 @@ def test_the_command_prints_data_on_stdout_and_writes_a_folder(
     assert "differences.png" in told.err
     for name in ("md", "latex", "csv", "html"):
         assert call(["compare", str(run), "--primary", "ssim", "--format", name, "-q"]) == 0
-        assert capsys.readouterr().out == FORMATS[name](Comparison.model_validate_json(told.out))
+        assert capsys.readouterr().out == render(document(Comparison.model_validate_json(told.out)), name)
     assert call(["compare", str(run), "-q"]) == 0
     assert "theirs against mine" in capsys.readouterr().out
 

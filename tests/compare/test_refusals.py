@@ -12,6 +12,7 @@ from tests.compare.studies import Study, write_study
 from vstain_bench.base.config import split_names
 from vstain_bench.errors import InputError, UsageError, VstainError
 from vstain_bench.judge.compare.job import Request, compare
+from vstain_bench.present.sentences.comparison import notes
 from vstain_bench.results.folder import RunFolder
 
 GROUPS = [f"p{number}" for number in range(6) for _ in range(3)]
@@ -114,7 +115,7 @@ def test_a_metric_without_a_value_is_left_out_with_its_reason(tmp_path: Path) ->
     other = write_study(tmp_path / "B", study("b", 0.1, gaps=gaps)).path
     found = compare([first, other], Request())
     assert found.gaps == {"fid": "unavailable: no weights here"}
-    assert any(note == "fid was not compared: unavailable: no weights here." for note in found.notes)
+    assert any(note == "fid was not compared: unavailable: no weights here." for note in notes(found))
     assert "fid" not in found.metrics
     with pytest.raises(UsageError, match="--primary fid: unavailable: no weights here"):
         compare([first, other], Request(primary=("fid",)))

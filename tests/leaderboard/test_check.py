@@ -30,7 +30,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> str:
 def problems(folder: Path, content: object, name: str = "results.json") -> list[str]:
     path = folder / name
     path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
-    return [problem.told() for problem in check_file(path).problems]
+    return [str(problem) for problem in check_file(path).problems]
 
 
 def row(content: Content, metric: str = "ssim", label: str | None = None, model: str = "mine") -> Content:
@@ -63,7 +63,7 @@ def test_a_real_run_passes(phantom: PhantomSet, tmp_path: Path) -> None:
         protocol="default", controls=6,
     )  # fmt: skip
     folder = run(config, tmp_path / "run").folder
-    assert [problem.told() for problem in check_file(folder.results).problems] == []
+    assert [str(problem) for problem in check_file(folder.results).problems] == []
 
 
 CASES: list[tuple[Damage, str]] = [
@@ -172,7 +172,7 @@ def test_what_is_no_results_file_says_so(name: str, text: str, expected: str, tm
 def test_bytes_that_are_no_text_say_so(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     path.write_bytes(b'{"a": "\xff"}')
-    assert check_file(path).problems[0].told() == "byte 7: no UTF-8; expected a text file as UTF-8."
+    assert str(check_file(path).problems[0]) == "byte 7: no UTF-8; expected a text file as UTF-8."
 
 
 @pytest.mark.parametrize(

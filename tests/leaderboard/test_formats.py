@@ -15,9 +15,9 @@ from vstain_bench.judge.leaderboard.job import Request, make_leaderboard
 from vstain_bench.judge.leaderboard.trust import read_trust
 from vstain_bench.judge.stress.findings import Equivalent, Estimate, Findings, HalfLife, Monotone, Ordering, Verdict
 from vstain_bench.metrics import build
-from vstain_bench.present.leaderboard import terminal
-from vstain_bench.present.leaderboard.formats import FORMATS
-from vstain_bench.present.leaderboard.site import publish
+from vstain_bench.present.formats import render
+from vstain_bench.present.site import publish_site
+from vstain_bench.present.subjects.leaderboard import document
 
 
 def verdict(metric: str, signature: str, near: float, far: float) -> Verdict:
@@ -81,21 +81,21 @@ def test_figures_of_a_sweep_are_those_over_all_defects(sweep: Path) -> None:
 def test_figures_stand_above_the_column_of_their_very_definition(sweep: Path, tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", Simulated({"a": 0.0, "b": 1.0}, groups=8)).path
     made = make_leaderboard([run], Request(trust=sweep))
-    text = FORMATS["md"](made.leaderboard)
-    assert "| *right tile first, 2 µm off* | 0.43 | – | – |" in text
-    assert "| *right tile first, 4 µm off* | 0.21 | – | – |" in text
-    assert "8 tiles, 4 groups" in text
-    assert r"\textit{right tile first, 2 $\mu$m off}" in FORMATS["latex"](made.leaderboard)
-    assert re.search(r"right tile first, 2\s+µm off", FORMATS["terminal"](made.leaderboard).replace("│", " "))
-    page = publish(made, tmp_path / "site").read_text("utf-8")
-    assert '<th class="weak" title="[0.33, 0.53]">0.43</th>' in page
-    assert 'title="swept with another definition">–' in page
-    assert 'title="not swept">–' in page
+    text = render(document(made.leaderboard), "md")
+    assert r"| *right tile first, 2 µm off* | **0.43** \[0.33, 0.53\] | – | – |" in text
+    assert r"| *right tile first, 4 µm off* | **0.21** \[0.11, 0.31\] | – | – |" in text
+    assert "8 tiles, 4 patients" in text
+    assert r"\textit{right tile first, 2 $\mu$m off}" in render(document(made.leaderboard), "latex")
+    assert re.search(r"right tile first, 2\s+µm off", render(document(made.leaderboard), "terminal").replace("│", " "))
+    page = publish_site(made, tmp_path / "site").read_text("utf-8")
+    assert 'class="worse"><span class="value">0.43</span><span class="interval">[0.33, 0.53]</span></td>' in page
+    assert 'title="swept with another definition"><span class="none">–' in page
+    assert 'title="not swept"><span class="none">–' in page
     assert "erasing all DAB costs as much as 0.5 µm" in page
 
 
 def test_markdown_has_rectangular_tables_and_shows_names_as_text(hostile: Leaderboard) -> None:
-    text = FORMATS["md"](hostile)
+    text = render(document(hostile), "md")
     html = MarkdownIt("commonmark").enable("table").render(text)
     tables = re.findall(r"<table>.*?</table>", html, re.DOTALL)
     assert len(tables) == 1 + 2
@@ -109,10 +109,10 @@ def test_markdown_has_rectangular_tables_and_shows_names_as_text(hostile: Leader
 
 
 def test_latex_escapes_and_balances(hostile: Leaderboard) -> None:
-    text = FORMATS["latex"](hostile)
+    text = render(document(hostile), "latex")
     plain = re.sub(r"\\[{}\\]", "", text)
     assert plain.count("{") == plain.count("}")
-    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 1
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 1 + 2
     assert r"\frac" not in text
     assert r"\textbackslash{}frac\{1\}\{0\}" in text
     for line in text[text.index(r"\toprule") : text.index(r"\bottomrule")].splitlines()[1:]:
@@ -123,7 +123,7 @@ def test_latex_escapes_and_balances(hostile: Leaderboard) -> None:
 def test_the_terminal_shows_no_control_character(hostile: Leaderboard, monkeypatch: pytest.MonkeyPatch) -> None:
     for width in (40, 80, 200):
         monkeypatch.setenv("COLUMNS", str(width))
-        text = terminal.render(hostile)
+        text = render(document(hostile), "terminal")
         assert not {"\x1b", "\u202e"} & set(text)
         assert max(map(len, text.splitlines())) <= width
     joined = re.sub(r"\s*│.*", "", text)
@@ -142,7 +142,7 @@ def test_the_command_prints_every_format_and_writes_the_site(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = write_run(tmp_path / "run", Simulated({"a": 0.0, "b": 1.0}, groups=8)).path
-    for name in FORMATS.names():
+    for name in ("terminal", "md", "latex", "csv", "json", "html"):
         assert call(["leaderboard", str(run), "--format", name, "-q"]) == 0
         assert "ssim" in capsys.readouterr().out
     assert call(["leaderboard", str(run), "--json", "-q", "--out", str(tmp_path / "site"), "--title", "Mine"]) == 0

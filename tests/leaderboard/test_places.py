@@ -13,7 +13,8 @@ from vstain_bench.errors import InputError, UsageError
 from vstain_bench.judge.evidence import Evidence
 from vstain_bench.judge.leaderboard.board import Leaderboard, Section
 from vstain_bench.judge.leaderboard.job import Made, Request, make_leaderboard
-from vstain_bench.present.leaderboard.formats import FORMATS
+from vstain_bench.present.formats import render
+from vstain_bench.present.subjects.leaderboard import document
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.stats.ranking import apart_by_groups, bootstrap_draws, rank_models
 
@@ -71,9 +72,9 @@ def test_few_patients_share_every_place_and_the_page_says_why(tmp_path: Path) ->
     path = write_run(tmp_path / "run", Simulated(CLEAR, metrics="ssim", groups=5)).path
     leaderboard = board(path)
     assert {each[:2] for each in places(sections(leaderboard)[0], "ssim").values()} == {(1, True)}
-    text = " ".join(FORMATS["terminal"](leaderboard).split())
-    assert "5 groups can never tell 3 models apart by values of tiles: that takes 7 groups at least" in text
-    assert "share the first place: these 5 groups do not tell them apart" in text
+    text = " ".join(render(document(leaderboard), "terminal").split())
+    assert "5 patients can never tell 3 models apart by values of tiles: that takes 7 patients at least" in text
+    assert "share the first place: these 5 patients do not tell them apart" in text
 
 
 # What differs between two runs, and how it is told (Shows 5).
@@ -138,7 +139,7 @@ def test_a_table_alone_is_shown_and_not_ranked(tmp_path: Path) -> None:
     assert section.heads[0].notes == ("c: its run is a table alone, without the values of single tiles",)
     (section,) = sections(board(lone))
     assert section.heads[0].unranked == "no model can be ranked"
-    assert "c" in FORMATS["md"](board(lone))
+    assert "c" in render(document(board(lone)), "md")
     other.tiles.unlink()  # a folder that lacks the values is a table alone as well
     assert places(sections(board(other.path))[0], "ssim") == {}
 
@@ -209,7 +210,7 @@ def test_controls_and_the_ceiling_are_always_there_once(tmp_path: Path) -> None:
         "control:blurred-real", "control:mean-colour", "control:other-real", "control:source-copy"
     ]  # fmt: skip
     assert all(each.places == {} for each in subset.entrants)
-    text = FORMATS["md"](board(*paths))
+    text = render(document(board(*paths)), "md")
     assert text.count("*mean colour*") == 1 + 2, "over all tiles and for each of two labels"
     assert "| *identical tiles* | 1.0" in text
 
@@ -257,8 +258,8 @@ def test_the_same_runs_give_the_same_bytes_wherever_they_lie(tmp_path: Path) -> 
         return make_leaderboard(paths, Request(published=("bci",)))
 
     here, there = made("here"), made("there")
-    for name in FORMATS.names():
-        assert FORMATS[name](here.leaderboard) == FORMATS[name](there.leaderboard), name
+    for name in ("terminal", "md", "latex", "csv", "json", "html"):
+        assert render(document(here.leaderboard), name) == render(document(there.leaderboard), name), name
     assert str(tmp_path) not in here.leaderboard.to_json()
 
 

@@ -1,6 +1,5 @@
 """``vstain-bench compare``: models against a reference, paired, per patient, corrected."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -46,24 +45,22 @@ def compare(
     """
     from vstain_bench.base.config import split_names
     from vstain_bench.base.registry import load_plugins
-    from vstain_bench.cli.output import console
+    from vstain_bench.cli.output import put
     from vstain_bench.judge.compare.job import Request
     from vstain_bench.judge.compare.job import compare as contrast
-    from vstain_bench.present.compare.publish import choose_format, publish
-    from vstain_bench.present.compare.terminal import draw
+    from vstain_bench.present.formats import FORMATS
+    from vstain_bench.present.publish import publish_comparison
+    from vstain_bench.present.subjects.comparison import document
 
     load_plugins(tuple(plugin or ()))
-    render = choose_format("json" if json else format_)
+    chosen = FORMATS["json" if json else format_]
     request = Request(
         reference=reference, primary=split_names(primary), metrics=split_names(metrics), test=test, seed=seed,
     )  # fmt: skip
     with listening(quiet) as listener:
         found = contrast(runs, request, listener.progress)
     if out is not None:
-        written = publish(found, out)
+        written = publish_comparison(found, out)
         talk(f"Written to {out}: {', '.join(path.name for path in written)}")
-    if format_ == "terminal" and not json:
-        draw(found, console())
-    else:
-        sys.stdout.write(render(found))
+    put(document(found), chosen.name)
     return 0

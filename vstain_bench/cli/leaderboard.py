@@ -43,7 +43,7 @@ def show(
     ] = None,
     title: Annotated[str, typer.Option(help="Of the page.")] = "Leaderboard",
     seed: Annotated[int | None, typer.Option(help="Of resampling.", show_default="the run's")] = None,
-    format_: Annotated[str, typer.Option("--format", help="terminal, md, latex or json.")] = "terminal",
+    format_: Annotated[str, typer.Option("--format", help="terminal, md, latex, csv, json or html.")] = "terminal",
     out: Annotated[
         Path | None, typer.Option(help="Folder for the site: index.html, a page per model.", show_default=False)
     ] = None,
@@ -61,25 +61,22 @@ def show(
     """
     from vstain_bench.base.config import split_names
     from vstain_bench.base.registry import load_plugins
-    from vstain_bench.cli.output import console
+    from vstain_bench.cli.output import put
     from vstain_bench.judge.leaderboard.job import Request, make_leaderboard
-    from vstain_bench.present.leaderboard.formats import FORMATS
-    from vstain_bench.present.leaderboard.site import publish
-    from vstain_bench.present.leaderboard.terminal import draw
+    from vstain_bench.present.formats import FORMATS
+    from vstain_bench.present.site import publish_site
+    from vstain_bench.present.subjects.leaderboard import document
 
     load_plugins(tuple(plugin or ()))
-    render = FORMATS["json" if json else format_]
+    chosen = FORMATS["json" if json else format_]
     request = Request(
         title=title, published=tuple(published or ()), trust=trust, metrics=split_names(metrics), seed=seed
     )
     with listening(quiet) as listener:
         made = make_leaderboard(runs or (), request, listener.progress)
     if out is not None:
-        talk(f"Written: {publish(made, out)}")
-    if format_ == "terminal" and not json:
-        draw(made.leaderboard, console())
-    else:
-        sys.stdout.write(render(made.leaderboard))
+        talk(f"Written: {publish_site(made, out)}")
+    put(document(made.leaderboard), chosen.name)
     return 0
 
 
@@ -101,16 +98,18 @@ def check(
     from vstain_bench.base.text import printable
     from vstain_bench.cli.output import print_json
     from vstain_bench.judge.leaderboard.check import check_file
+    from vstain_bench.present.numbers import counted
 
     load_plugins(tuple(plugin or ()))
     verdicts = [check_file(path) for path in files]
     if json:
         print_json([each.model_dump(mode="json") for each in verdicts])
     for each in () if json else verdicts:
-        sys.stdout.writelines(f"{printable(f'{each.file}: {problem.told()}')}\n" for problem in each.problems)
+        sys.stdout.writelines(f"{printable(f'{each.file}: {problem}')}\n" for problem in each.problems)
         if not each.problems:
-            sys.stdout.write(f"{printable(each.file)}: no problem; {printable(each.about)}\n")
+            holds = ", ".join(counted(number, noun) for noun, number in each.holds.items())
+            sys.stdout.write(f"{printable(each.file)}: no problem; {holds}\n")
     number = sum(len(each.problems) for each in verdicts)
     if number:
-        talk(f"{number} problem{'' if number == 1 else 's'} in {len(verdicts)} file{'' if len(verdicts) == 1 else 's'}")
+        talk(f"{counted(number, 'problem')} in {counted(len(verdicts), 'file')}")
     return 1 if number else 0

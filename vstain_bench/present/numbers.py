@@ -1,9 +1,10 @@
 """How numbers are shown, the same in every format: decimals, arrows, best and second, marks."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from vstain_bench.present.sheet import Cell, Tone
+from vstain_bench.present.sheet import MISSING, Cell, Tone
+from vstain_bench.results.comparison import Contrast
 from vstain_bench.results.table import CONTROL_PREFIX, Row
 from vstain_bench.words import Direction
 
@@ -78,3 +79,49 @@ def model_title(model: str) -> str:
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun in the right form."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def patients(number: int | None) -> str:
+    """Return how many patients there are, or that they are not known."""
+    return "patients not known" if number is None else counted(number, "patient")
+
+
+def signed(number: float, digits: int | None) -> str:
+    """Return a number with its sign, +0.00 as 0.00; without digits as +1.3e-07."""
+    if digits is None:
+        return f"{number:+.1e}" if number else "0"
+    text = f"{number:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text
+
+
+def decimals_of_difference(contrast: Contrast) -> int | None:
+    """Return how many decimals a difference deserves: two digits of half its interval; None for powers of ten."""
+    if contrast.low is not None and contrast.high is not None and contrast.high > contrast.low:
+        size = (contrast.high - contrast.low) / 2
+    else:
+        size = abs(contrast.difference or contrast.value or 1.0)
+    digits = max(1 - math.floor(math.log10(size)), 0)
+    return digits if digits <= MOST_DECIMALS else None
+
+
+def difference_of(contrast: Contrast) -> Cell:
+    """Return a difference as shown, such as ``+0.031`` with ``[+0.012, +0.050]``."""
+    if contrast.difference is None:
+        return Cell(notes=(contrast.reason or "not compared",))
+    digits = decimals_of_difference(contrast)
+    low, high = contrast.low, contrast.high
+    ends = f"[{signed(low, digits)}, {signed(high, digits)}]" if low is not None and high is not None else ""
+    tone: Tone = contrast.verdict if contrast.verdict in ("better", "worse") else "plain"
+    return Cell(signed(contrast.difference, digits), interval=ends, tone=tone, number=contrast.difference)
+
+
+def p_value(p: float | None) -> str:
+    """Return a p-value with two digits, none below 0.0001."""
+    if p is None:
+        return MISSING
+    return "<0.0001" if p < 1e-4 else f"{p:.2g}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return ``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))

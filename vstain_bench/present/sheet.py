@@ -33,6 +33,7 @@ class Cell:
         tone: What it says at a glance.
         number: The value itself, by which a page sorts.
         share: A share from 0 to 1, by which a page shades the cell.
+        reach: Lower end, number and upper end as shares of the way from first to last, which a page draws.
         notes: Why there is no number, or what is doubtful about it.
     """
 
@@ -44,6 +45,7 @@ class Cell:
     tone: Tone = "plain"
     number: float | None = None
     share: float | None = None
+    reach: tuple[float, float, float] | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -61,7 +63,8 @@ class Head:
         arrow: Which direction is better.
         unit: Unit of its numbers.
         note: What a reader may want to know of it: a definition, a signature.
-        key: What identifies it for a program or a link; the title where there is nothing shorter.
+        key: What identifies it for a program; the title where there is nothing shorter.
+        link: The page that a page leads to.
         text: Whether its cells are words, not numbers.
         kind: Whose numbers it holds.
         group: What it stands under, together with its neighbours of the same group: a family of metrics, "Controls".
@@ -72,6 +75,7 @@ class Head:
     unit: str = ""
     note: str = ""
     key: str = ""
+    link: str = ""
     text: bool = False
     kind: Kind = "measured"
     group: str = ""
@@ -116,6 +120,10 @@ class Sheet:
         """Return the rows by the groups that follow each other."""
         together = groupby(self.lines, lambda line: (line.head.group, line.head.kind))
         return [(group, list(lines)) for (group, _), lines in together]
+
+    def spans(self) -> list[tuple[str, int]]:
+        """Return the groups of columns that follow each other, with how many columns each has."""
+        return [(group, len(list(heads))) for group, heads in groupby(self.columns, lambda head: head.group)]
 
     def picked(self, columns: Iterable[int]) -> "Sheet":
         """Return the sheet with some of its columns, in the order given."""

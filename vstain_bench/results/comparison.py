@@ -7,7 +7,7 @@ from pydantic import Field
 
 from vstain_bench.results.table import FrozenModel
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 Verdict = Literal["better", "worse", "equal", "not told apart", "powerless", "undefined"]
 
 
@@ -83,7 +83,6 @@ class Comparison(FrozenModel):
     digest: str = Field(description="sha256 over the ids and file contents of all real and source tiles")
     seed: int
     gaps: dict[str, str] = Field(description="Metrics that could not be compared, and why")
-    notes: tuple[str, ...] = Field(description="What a reader of the differences must know")
     contrasts: tuple[Contrast, ...]
 
     def to_json(self) -> str:

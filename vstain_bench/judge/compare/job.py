@@ -10,7 +10,6 @@ from vstain_bench.errors import UsageError
 from vstain_bench.judge.compare.correct import correct
 from vstain_bench.judge.compare.material import Asked, Entry, contrast_metric
 from vstain_bench.judge.evidence import Evidence, name_runs, title_models
-from vstain_bench.present.compare.words import notes_of
 from vstain_bench.results.comparable import Comparability, Obstacle, compare_runs, refuse_unequal
 from vstain_bench.results.comparison import ComparedRun, Comparison, Contrast
 from vstain_bench.results.folder import RunFolder
@@ -78,7 +77,7 @@ def compare(paths: Sequence[Path], request: Request, progress: Progress | None =
     compared = tuple(metric for metric in ordered if metric not in gaps)
     if not compared:
         raise _nothing_to_compare(runs, gaps)
-    comparison = Comparison(
+    return Comparison(
         runs=tuple(
             ComparedRun(
                 name=name,
@@ -97,10 +96,8 @@ def compare(paths: Sequence[Path], request: Request, progress: Progress | None =
         digest=first.inputs.digest,
         seed=seed,
         gaps=gaps,
-        notes=(),
         contrasts=correct(contrasts),
     )
-    return comparison.model_copy(update={"notes": notes_of(comparison)})
 
 
 def _entries(runs: Mapping[str, Evidence]) -> list[Entry]:

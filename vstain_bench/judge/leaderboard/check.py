@@ -1,6 +1,6 @@
 """Whether a file that someone submits may stand in a leaderboard: a results.json, or published tables.
 
-Every problem is told in four parts, and all of them at once. What is checked beyond the schema is what a table of
+Every problem has four parts, and all of them at once. What is checked beyond the schema is what a table of
 ``vstain-bench run`` always fulfils, so a number that was typed, cut or recomputed shows.
 """
 
@@ -16,7 +16,6 @@ from vstain_bench.judge.leaderboard.check_published import check_published
 from vstain_bench.judge.leaderboard.check_table import check_table
 from vstain_bench.judge.leaderboard.problem import Problem
 from vstain_bench.judge.leaderboard.published import parse_published
-from vstain_bench.present.numbers import counted
 from vstain_bench.results.table import SCHEMA_VERSION, FrozenModel, parse_table
 
 
@@ -25,7 +24,7 @@ class Verdict(FrozenModel):
 
     file: str
     kind: Literal["results", "published", "unknown"]
-    about: str = Field("", description="What it holds, where it could be read")
+    holds: dict[str, int] = Field(default_factory=dict, description="How much it holds, where it could be read")
     problems: tuple[Problem, ...] = ()
 
 
@@ -73,9 +72,8 @@ def _check_results(path: Path, text: str) -> Verdict:
             next_step="Score again with this version of vstain-bench, or submit its results.json as written.",
         )  # fmt: skip
         return Verdict(file=str(path), kind="results", problems=(problem,))
-    numbers = {"model": len(table.models), "metric": len(table.metrics), "tile": table.inputs.tiles}
-    about = ", ".join(counted(number, noun) for noun, number in numbers.items())
-    return Verdict(file=str(path), kind="results", about=about, problems=tuple(check_table(table)))
+    holds = {"model": len(table.models), "metric": len(table.metrics), "tile": table.inputs.tiles}
+    return Verdict(file=str(path), kind="results", holds=holds, problems=tuple(check_table(table)))
 
 
 def _refuse_constant(word: str) -> None:
@@ -92,8 +90,8 @@ def _check_published(path: Path, text: str) -> Verdict:
             where="whole file", found=f"no TOML: {fault}", expected="TOML as in benchmarks/*/published.toml"
         )
         return Verdict(file=str(path), kind="published", problems=(problem,))
-    about = f"{counted(len(published.table), 'table')} of {counted(len(published.source), 'source')}"
-    return Verdict(file=str(path), kind="published", about=about, problems=tuple(check_published(published)))
+    holds = {"table": len(published.table), "source": len(published.source)}
+    return Verdict(file=str(path), kind="published", holds=holds, problems=tuple(check_published(published)))
 
 
 def _schema_problems(fault: ValidationError) -> Iterator[Problem]:

@@ -13,6 +13,5 @@ class Problem(FrozenModel):
     expected: str
     next_step: str = Field("", description="What to do, where that is not plain from what is expected")
 
-    def told(self) -> str:
-        """Return the problem as a sentence or two."""
+    def __str__(self) -> str:
         return f"{self.where}: {self.found}; expected {self.expected}. {self.next_step}".rstrip()

@@ -50,6 +50,9 @@ def _tabular(sheet: Sheet) -> Iterator[str]:
     columns = "".join("l" if head.text else "c" for head in sheet.columns)
     yield rf"\begin{{tabular}}{{l{columns}}}"
     yield r"\toprule"
+    if any(head.group and head.kind != "control" for head in sheet.columns):
+        spans = (rf"\multicolumn{{{number}}}{{c}}{{{escape(group)}}}" for group, number in sheet.spans())
+        yield " & ".join(["", *spans]) + r" \\"
     yield " & ".join([escape(sheet.corner), *map(_name, sheet.columns)]) + r" \\"
     for title, lines in sheet.groups():
         yield r"\midrule"

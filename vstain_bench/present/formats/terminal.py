@@ -12,7 +12,7 @@ from vstain_bench.base.text import printable
 from vstain_bench.present.formats.definition import Format, register
 from vstain_bench.present.sheet import Cell, Document, Head, Kind, Line, Section, Sheet, Tone
 
-LONGEST_NAME = 34
+LONGEST_NAME = 36
 """Letters of a row's name; longer ones are folded."""
 _TONES: dict[Tone, str] = {
     "plain": "", "best": "bold green", "second": "underline", "better": "bold green", "worse": "bold red",
@@ -60,8 +60,8 @@ def _draw_list(notes: Iterable[str], console: Console) -> None:
 
 def draw_sheet(sheet: Sheet, console: Console) -> None:
     """Print a table, in parts where its columns do not fit side by side."""
-    names = [sheet.corner, *(line.head.full for line in sheet.lines)]
-    longest = max((len(part) for name in names for part in name.split("\n")), default=0)
+    names = [sheet.corner, *(name for line in sheet.lines for name in (line.head.full, line.head.group))]
+    longest = max(map(len, names), default=0)
     room = console.width - min(LONGEST_NAME, longest) - 3
     widths = [_width(sheet, column) for column in range(len(sheet.columns))]
     for columns in _fitting(widths, room):
@@ -74,7 +74,7 @@ def _table(sheet: Sheet) -> RichTable:
     drawn = RichTable(title=title, title_justify="left", show_edge=False, padding=(0, 1), pad_edge=False)
     drawn.add_column(_text(sheet.corner), max_width=LONGEST_NAME, overflow="fold")
     for head in sheet.columns:
-        title = _text(_title(head), _KINDS[head.kind])
+        title = Text("\n".join(_title(head)), _KINDS[head.kind])
         drawn.add_column(title, justify="left" if head.text else "right", no_wrap=not head.text)
     for number, (group, lines) in enumerate(sheet.groups()):
         if number:
@@ -93,8 +93,9 @@ def _add_group(drawn: RichTable, title: str, lines: Sequence[Line]) -> None:
         previous = name
 
 
-def _title(head: Head) -> str:
-    return f"{head.title} {head.arrow}".rstrip() + (f"\n{head.unit}" if head.unit else "")
+def _title(head: Head) -> list[str]:
+    """Return the lines of a column's name."""
+    return [printable(line) for line in (f"{head.title} {head.arrow}".rstrip(), head.unit) if line]
 
 
 def _cell(cell: Cell) -> Text:
@@ -115,7 +116,7 @@ def _width(sheet: Sheet, column: int) -> int:
     cells = [line.cells[column] for line in sheet.lines]
     lengths = [max(len(cell.with_spread), len(cell.interval), len(cell.standing)) for cell in cells]
     longest = max([*lengths, 0])
-    title = max(map(len, _title(head).split("\n")))
+    title = max(map(len, _title(head)), default=0)
     return max(min(longest, 30) if head.text else longest, title) + 3
 
 
@@ -131,7 +132,7 @@ def _fitting(widths: Sequence[int], room: int) -> list[range]:
 
 
 def _text(text: str, style: str = "") -> Text:
-    return Text("\n".join(map(printable, text.split("\n"))), style=style)
+    return Text(printable(text), style=style)
 
 
 def render(document: Document) -> str:

@@ -1,7 +1,7 @@
 "use strict";
 // Sorts the rows of each body of a table marked data-sortable; the page is complete without it.
 for (const table of document.querySelectorAll("table[data-sortable]")) {
-  const heads = [...table.tHead.rows[0].cells];
+  const heads = [...[...table.tHead.rows].at(-1).cells];
   const bodies = [...table.tBodies].map((body) => ({
     body,
     title: [...body.rows].filter((row) => row.dataset.title !== undefined),

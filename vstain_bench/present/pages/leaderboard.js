@@ -5,11 +5,12 @@ const make = (tag, properties = {}, ...children) => {
   made.append(...children);
   return made;
 };
+const heads = (table) => [...[...table.tHead.rows].at(-1).cells];
 
 for (const part of document.querySelectorAll(".part[data-tools]")) {
   const views = [...part.querySelectorAll(".view")];
   const tables = views.map((view) => view.querySelector("table"));
-  const metrics = [...new Set(tables.flatMap((table) => [...table.tHead.rows[0].cells].slice(1).map((cell) => cell.dataset.metric)))];
+  const metrics = [...new Set(tables.flatMap((table) => heads(table).slice(1).map((cell) => cell.dataset.key)))];
   const hidden = new Set();
   const empty = make("p", { className: "none-left", hidden: true, textContent: "No row matches." });
 
@@ -22,7 +23,7 @@ for (const part of document.querySelectorAll(".part[data-tools]")) {
 
   const columns = () => {
     for (const table of tables) {
-      const names = [...table.tHead.rows[0].cells].map((cell) => cell.dataset.metric);
+      const names = heads(table).map((cell) => cell.dataset.key);
       const rows = [...table.tHead.rows, ...[...table.tBodies].flatMap((body) => [...body.rows])];
       for (const row of rows) {
         if (row.dataset.title !== undefined) continue;
@@ -47,7 +48,7 @@ for (const part of document.querySelectorAll(".part[data-tools]")) {
         for (const row of body.rows) {
           if (row.dataset.title !== undefined) continue;
           const found = row.cells[0].textContent.toLowerCase().includes(wanted);
-          const always = body.classList.contains("control") || body.classList.contains("ceiling");
+          const always = body.classList.contains("control") || body.classList.contains("reference");
           row.hidden = !found && !always;
           if (!view.hidden && !body.hidden && found) left += 1;
         }

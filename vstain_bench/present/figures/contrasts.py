@@ -1,11 +1,11 @@
-"""Where the page draws differences and paired means: places along axes, in percent."""
+"""Where the page of a comparison draws differences and paired means: places along axes, in percent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vstain_bench.present.compare.words import aside, sentence, told_difference, told_interval, unit_noun
 from vstain_bench.present.figures.distributions import Axis, Place
-from vstain_bench.present.numbers import ARROWS
+from vstain_bench.present.numbers import ARROWS, difference_of
+from vstain_bench.present.sentences.comparison import aside, sentence, unit_of_test
 from vstain_bench.results.comparison import Comparison, Contrast
 
 MOST_CHARTS = 24
@@ -75,7 +75,7 @@ def difference_figures(comparison: Comparison) -> list[DifferenceFigure]:
 
 def _difference_figure(comparison: Comparison, rows: Sequence[Contrast]) -> DifferenceFigure:
     ends = [0.0, *(end for row in rows for end in (row.difference, row.low, row.high) if end is not None)]
-    axis, first, noun = Axis(ends), rows[0], unit_noun(comparison)
+    axis, first, noun = Axis(ends), rows[0], unit_of_test(comparison)
     ordered = sorted(rows, key=lambda row: (comparison.models.index(row.model), row.label is not None, row.label or ""))
     return DifferenceFigure(
         title=first.metric,
@@ -88,7 +88,7 @@ def _difference_figure(comparison: Comparison, rows: Sequence[Contrast]) -> Diff
             DifferenceTrack(
                 title=row.model if row.label is None else row.label,
                 label=row.label,
-                text=f"{told_difference(row)} {told_interval(row)}".rstrip(),
+                text=f"{difference_of(row).text} {difference_of(row).interval}".rstrip(),
                 verdict=row.verdict.replace(" ", "-"),
                 at=axis.place(row.difference or 0.0),
                 low=axis.place(row.low) if row.low is not None else None,

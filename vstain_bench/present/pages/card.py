@@ -69,10 +69,10 @@ def _facts(content: Mapping[str, object], outer: str) -> Iterator[tuple[str, str
         if isinstance(value, dict) and value and outer.count(" ") < 3:
             yield from _facts(value, name)
         elif value not in (None, "", [], {}):
-            yield name, _told(value)
+            yield name, _shown(value)
 
 
-def _told(value: object) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
@@ -80,7 +80,7 @@ def _told(value: object) -> str:
     if isinstance(value, list) and len(value) > 12:
         return f"{len(value)} values"
     if isinstance(value, list) and all(isinstance(each, str | int | float) for each in value):
-        text = ", ".join(_told(each) for each in value)
+        text = ", ".join(_shown(each) for each in value)
     else:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     text = shorten_paths(text)

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from vstain_bench.base.text import printable
-from vstain_bench.present.compare.drawing import MOST_CHARTS
-from vstain_bench.present.compare.words import title
+from vstain_bench.present.figures.contrasts import MOST_CHARTS
 from vstain_bench.present.figures.plotting import INK, MUTED, encode, styled
+from vstain_bench.present.sentences.comparison import title
 from vstain_bench.results.comparison import Comparison, Contrast
 
 if TYPE_CHECKING:

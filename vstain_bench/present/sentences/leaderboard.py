@@ -4,19 +4,20 @@ from collections.abc import Iterator, Sequence
 
 from vstain_bench.judge.leaderboard.board import Board, Leaderboard, Section
 from vstain_bench.judge.leaderboard.published import Published, PublishedTable
-from vstain_bench.judge.leaderboard.trust import Trust
-from vstain_bench.present.leaderboard.grid import Grid
-from vstain_bench.present.numbers import MARK, counted
+from vstain_bench.judge.leaderboard.trust import Trust, TrustFigures
+from vstain_bench.present.numbers import MARK, counted, listed, patients
 from vstain_bench.stats.significance import least_groups
 
 MOST_NAMED = 4
+UNCERTAIN = "?"
+"""Marks a published number that is not certain."""
 
 
-def listed(names: Sequence[str], noun: str) -> str:
+def first_few(names: Sequence[str], noun: str) -> str:
     """Return ``a, b and c``, or the first few and how many more."""
     if len(names) > MOST_NAMED:
-        return f"{', '.join(names[: MOST_NAMED - 1])} and {len(names) - MOST_NAMED + 1} more {noun}"
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else f"no {noun}"
+        return listed([*names[: MOST_NAMED - 1], f"{len(names) - MOST_NAMED + 1} more {noun}"])
+    return listed(names) or f"no {noun}"
 
 
 def headline(section: Section) -> str:
@@ -31,23 +32,33 @@ def headline(section: Section) -> str:
         return f"Ordered by {head.metric} without ranks: {head.unranked}."
     if len(first) == 1:
         return f"{first[0]} alone has the first place on {head.metric}."
-    unit = "tiles" if section.inputs.groups is None else counted(section.inputs.groups, "group")
-    return f"On {head.metric} {listed(first, 'models')} share the first place: these {unit} do not tell them apart."
+    unit = "tiles" if section.inputs.groups is None else patients(section.inputs.groups)
+    return f"On {head.metric} {first_few(first, 'models')} share the first place: these {unit} do not tell them apart."
 
 
 def section_title(board: Board, section: Section) -> str:
     """Return how many models stand here, and over what."""
-    groups = "groups not known" if section.inputs.groups is None else counted(section.inputs.groups, "group")
     models, runs = counted(len(section.entrants), "model"), counted(len(section.runs), "run")
-    return f"{board.protocol}: {models} of {runs} on {counted(section.inputs.tiles, 'tile')}, {groups}"
+    where = f"{counted(section.inputs.tiles, 'tile')}, {patients(section.inputs.groups)}"
+    return f"{board.protocol}: {models} of {runs} on {where}"
 
 
-def section_notes(section: Section, grid: Grid) -> Iterator[str]:
-    """Yield what a reader of the numbers must know, one sentence each; why it stands apart comes first."""
+def apart(section: Section) -> Iterator[str]:
+    """Yield why it is not ranked with the sections before it."""
     if section.apart:
         yield f"Not ranked with the models above: {'; '.join(section.apart)}."
+
+
+def section_notes(section: Section, trust: Trust | None, *, published: bool) -> Iterator[str]:
+    """Yield what a reader of the numbers must know, one sentence each.
+
+    Args:
+        section: What was ranked.
+        trust: The sweep whose figures stand above the numbers.
+        published: Whether published rows stand below them.
+    """
     yield from section.warnings
-    if any(line.entrant and line.entrant.places for block in grid.blocks for line in block.lines):
+    if any(entrant.places for entrant in section.entrants):
         yield (
             "Value ± SD over tiles; place (95 % interval of the rank over draws of patients). A place is one more than "
             "the models that are better and told apart; = marks a place that is shared because nothing tells apart."
@@ -59,14 +70,18 @@ def section_notes(section: Section, grid: Grid) -> Iterator[str]:
         if head.unranked and head.metric in valued:
             unranked.setdefault(head.unranked, []).append(head.metric)
     for reason, metrics in unranked.items():
-        yield f"Not ranked on {listed(metrics, 'metrics')}: {reason}."
+        yield f"Not ranked on {first_few(metrics, 'metrics')}: {reason}."
     left_out: dict[str, list[str]] = {}
     for head in section.heads:
         for note in head.notes:
             left_out.setdefault(note, []).append(head.metric)
     for note, metrics in left_out.items():
-        yield f"No rank on {listed(metrics, 'metrics')}: {note}."
-    yield from _cell_notes(section, grid)
+        yield f"No rank on {first_few(metrics, 'metrics')}: {note}."
+    yield from _cell_notes(section)
+    if published:
+        yield "Published rows hold the printed digits in our units, over other tiles: never ranked or tested against."
+    if trust is not None:
+        yield trust_note(trust)
 
 
 def _powerless(section: Section) -> Iterator[str]:
@@ -75,13 +90,13 @@ def _powerless(section: Section) -> Iterator[str]:
     groups, needed = section.inputs.groups, least_groups(ranked * (ranked - 1) // 2)
     if groups is not None and groups < needed:
         yield (
-            f"{counted(groups, 'group')} can never tell {ranked} models apart by values of tiles: that takes {needed} "
-            "groups at least, so places are shared whatever the numbers."
+            f"{patients(groups)} can never tell {ranked} models apart by values of tiles: that takes {needed} patients "
+            "at least, so places are shared whatever the numbers."
         )
 
 
-def _cell_notes(section: Section, grid: Grid) -> Iterator[str]:
-    if any(cell.marked for block in grid.blocks for line in block.lines for cell in line.cells):
+def _cell_notes(section: Section) -> Iterator[str]:
+    if any(row.unbeaten for entrant in section.entrants for row in entrant.rows):
         yield f"{MARK} no better than a control on the control's tiles."
     gaps: dict[str, dict[str, None]] = {}
     for entrant in section.entrants:
@@ -89,18 +104,32 @@ def _cell_notes(section: Section, grid: Grid) -> Iterator[str]:
             if row.reason and row.label is None:
                 gaps.setdefault(f"{row.status}: {row.reason}".rstrip("."), {})[row.metric] = None
     for reason, metrics in gaps.items():
-        yield f"{listed(list(metrics), 'metrics')} {reason}."
-    if any(block.kind == "published" for block in grid.blocks):
-        yield "Published rows hold the printed digits in our units, over other tiles: never ranked or tested against."
+        yield f"{first_few(list(metrics), 'metrics')} {reason}."
 
 
 def trust_note(trust: Trust) -> str:
     """Return what the rows of trust figures are."""
-    groups = "groups not known" if trust.groups is None else counted(trust.groups, "group")
     return (
         "right tile first: how often the real tile, displaced so far, outranks a wrong one in place "
-        f"(stress, {counted(trust.tiles, 'tile')}, {groups}); 0.5 is chance."
+        f"(stress, {counted(trust.tiles, 'tile')}, {patients(trust.groups)}); 0.5 is chance."
     )
+
+
+def trust_sentence(figures: TrustFigures) -> str:
+    """Return what a sweep says of one metric."""
+    parts = []
+    for each in figures.ordering:
+        if each.rate.value is not None:
+            low, high = each.rate.low, each.rate.high
+            ends = f" [{low:.2f}, {high:.2f}]" if low is not None and high is not None else ""
+            parts.append(f"{each.rate.value:.2f} right first at {each.displacement_um:g} µm{ends}")
+    if figures.half_life_um is not None:
+        parts.append(f"half is lost at {figures.half_life_um:.2g} µm")
+    if figures.erased_um is not None:
+        parts.append(f"erasing all DAB costs as much as {figures.erased_um:.2g} µm")
+    if figures.worse_if_more is not None:
+        parts.append(f"{100 * figures.worse_if_more:.0f} % of steps to a larger defect make it worse")
+    return f"Trust: {'; '.join(parts)}." if parts else ""
 
 
 def table_title(table: PublishedTable) -> str:
@@ -108,22 +137,31 @@ def table_title(table: PublishedTable) -> str:
     return f"{table.number}. {table.caption}"
 
 
+def published_group(published: Published, table: PublishedTable) -> str:
+    """Return whose numbers these are and over what: ``Published: Smith 2026, Table 2 (BCI test, 977 tiles)``."""
+    tiles = f", {counted(table.tiles, 'tile')}" if table.tiles else ", number of tiles not known"
+    source = published.source_of(table)
+    hand = "" if source.first_hand else ", second-hand"
+    return f"Published: {source.short}, {table.number} ({table.dataset} {table.split}{tiles}{hand})"
+
+
 def table_facts(published: Published, table: PublishedTable) -> str:
     """Return whose table it is, where it stands, and over which tiles."""
     source = published.source_of(table)
     tiles = counted(table.tiles, "tile" if table.kind == "metrics" else "image") if table.tiles else "n not known"
     hand = "read first-hand" if source.first_hand else "second-hand"
-    return f"{source.short}, {table.place}; {table.dataset} {table.split}, {tiles}; {hand}"
+    return f"{source.short}, {table.place}; {table.dataset} {table.split}, {tiles}; {hand}."
 
 
 def table_doubts(published: Published, table: PublishedTable) -> list[str]:
     """Return the doubts about one table, as a whole and by cell."""
+    marked = [f"{UNCERTAIN} marks a number that is not certain."] if any(row.doubts for row in table.row) else []
     titles = {column.key: column.title for column in published.columns_of(table)}
     cells: dict[str, list[str]] = {}
     for row in table.row:
         for key, doubt in row.doubts.items():
             cells.setdefault(doubt, []).append(f"{row.model} {titles[key]}")
-    return [*table.doubts, *(f"{', '.join(named)}: {doubt}." for doubt, named in cells.items())]
+    return [*table.doubts, *marked, *(f"{', '.join(named)}: {doubt}." for doubt, named in cells.items())]
 
 
 def column_notes(published: Published) -> list[str]:
@@ -136,10 +174,9 @@ def column_notes(published: Published) -> list[str]:
         metric = f" Our metric: {column.metric}." if column.metric else ""
         unit = f" Printed in {column.unit.removeprefix('×')}." if column.unit else ""
         spread = f" ± is {column.spread}." if column.spread != "none" else ""
-        told = " ".join(
-            [f"{column.title} ({'; '.join(tables)}): {column.meaning}.{metric}{unit}{spread}", *column.doubts]
-        )
-        notes.append(told)
+        head = " / ".join(filter(None, (column.heading, column.title)))
+        facts = f"{head} ({'; '.join(tables)}): {column.meaning}.{metric}{unit}{spread}"
+        notes.append(" ".join([facts, *column.doubts]))
     return notes
 
 
