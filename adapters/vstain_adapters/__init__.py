@@ -1,5 +1,6 @@
-"""Models as adapters and recipes: importing this package registers every bundled one."""
+"""Models as adapters and recipes: the modules of this package are imported when the first of either is asked for."""
 
-from vstain_adapters import asp, cssp2p, identity, onnx, pyramid_pix2pix, torchscript
+from vstain_bench.base.registry import provide
 
-__all__ = ["asp", "cssp2p", "identity", "onnx", "pyramid_pix2pix", "torchscript"]
+for _kind in ("adapter", "recipe"):
+    provide(_kind, __name__)

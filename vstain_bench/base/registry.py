@@ -1,13 +1,16 @@
 """One door by which metrics, encoders, layouts, controls and reports enter, ours and anyone's.
 
-A registry is filled by a decorator. Built-in modules are imported by the package that owns the registry; other
-people's packages name an entry point in the group ``vstain_bench.plugins`` (any module that registers things when
-imported), and a single file can be given with ``--plugin FILE``.
+A registry is filled by a decorator. The modules of the package that owns it are imported when it is first asked for a
+name, so that a command waits for nothing it does not use. Other people's packages name an entry point in the group
+``vstain_bench.plugins`` (any module that registers things when imported, or says with ``provide`` which package will),
+and a single file can be given with ``--plugin FILE``.
 """
 
 import importlib.metadata
 import importlib.util
+import pkgutil
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -17,14 +20,23 @@ from vstain_bench.errors import UsageError
 
 T = TypeVar("T")
 ENTRY_POINT_GROUP = "vstain_bench.plugins"
+_PROVIDED: dict[str, list[str]] = {}
+
+
+def provide(kind: str, package: str) -> None:
+    """Let the modules of a package be imported when a registry of this kind is first asked for a name."""
+    _PROVIDED.setdefault(kind, []).append(package)
 
 
 class Registry(Generic[T]):
-    """Named things of one kind, in the order of their names."""
+    """Named things of one kind, in the order of their names; those of ``package`` are imported when first needed."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, package: str = "") -> None:
         self.kind = kind
         self._items: dict[str, T] = {}
+        self._imported: set[str] = set()
+        self._package = [package] if package else []
+        self._filling = threading.RLock()
 
     def register(self, name: str) -> Callable[[T], T]:
         """Return a decorator that adds the decorated thing under ``name``; a name is taken only once."""
@@ -44,23 +56,40 @@ class Registry(Generic[T]):
 
     def __getitem__(self, name: str) -> T:
         try:
-            return self._items[name]
+            return self._filled()[name]
         except KeyError:
             raise unknown(name, self.names(), where=f"{self.kind} '{name}'") from None
 
     def __contains__(self, name: object) -> bool:
-        return name in self._items
+        return name in self._filled()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())
 
     def names(self) -> list[str]:
         """Return all names, sorted."""
-        return sorted(self._items)
+        return sorted(self._filled())
 
     def remove(self, name: str) -> None:
         """Take a name out again (for tests of extensions)."""
         self._items.pop(name, None)
+
+    def _filled(self) -> dict[str, T]:
+        with self._filling:
+            for package in [*self._package, *_PROVIDED.get(self.kind, ())]:
+                if package not in self._imported:
+                    self._imported.add(package)  # before its modules, which may ask
+                    try:
+                        _import_modules(package)
+                    except BaseException:
+                        self._imported.discard(package)
+                        raise
+        return self._items
+
+
+def _import_modules(package: str) -> None:
+    for module in sorted(found.name for found in pkgutil.iter_modules(importlib.import_module(package).__path__)):
+        importlib.import_module(f"{package}.{module}")
 
 
 def load_plugins(files: tuple[Path, ...] = ()) -> list[str]:

@@ -13,7 +13,7 @@ from vstain_bench.errors import Undefined, UsageError
 from vstain_bench.types import Batch, Direction, Family, Metric, RowArray, Rows, Side, Values
 
 Factory = Callable[..., Metric]
-METRICS: Registry[Factory] = Registry("metric")
+METRICS: Registry[Factory] = Registry("metric", __package__)
 """Every metric by name: a factory whose keyword arguments are its parameters."""
 
 

@@ -125,7 +125,7 @@ class Perturbation:
 Alter = Callable[[Pixels, Draw], Pixels]
 """From one tile, float32 RGB (h, w, 3), to the perturbed tile; the result is clipped to [0, 1]."""
 
-PERTURBATIONS: Registry[Perturbation] = Registry("perturbation")
+PERTURBATIONS: Registry[Perturbation] = Registry("perturbation", __package__)
 SEEDS = 5
 """Seeds of a perturbation that draws something."""
 

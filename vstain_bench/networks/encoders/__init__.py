@@ -1,11 +1,5 @@
-"""Encoders and their weights: one file per encoder; every module of this package is imported."""
-
-import importlib
-import pkgutil
+"""Encoders and their weights: one file per encoder; adding a file is enough."""
 
 from vstain_bench.networks.encoders.definition import ENCODERS, build_encoder
-
-for _module in sorted(module.name for module in pkgutil.iter_modules(__path__)):
-    importlib.import_module(f"{__name__}.{_module}")
 
 __all__ = ["ENCODERS", "build_encoder"]

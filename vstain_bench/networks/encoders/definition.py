@@ -5,7 +5,7 @@ from collections.abc import Callable
 from vstain_bench.base.registry import Registry
 from vstain_bench.types import Encoder
 
-ENCODERS: Registry[Callable[[str], Encoder]] = Registry("encoder")
+ENCODERS: Registry[Callable[[str], Encoder]] = Registry("encoder", __package__)
 """Every encoder by name: a factory that takes the text after the colon of ``name:argument``."""
 
 

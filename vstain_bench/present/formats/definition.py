@@ -32,7 +32,7 @@ class Format:
         return not self.reads or isinstance(document.content, self.reads)
 
 
-FORMATS: Registry[Format] = Registry("format")
+FORMATS: Registry[Format] = Registry("format", __package__)
 C = TypeVar("C", bound=Content)
 
 

@@ -80,7 +80,7 @@ class Layout:
     mpp: float | None = None
 
 
-LAYOUTS: Registry[Layout] = Registry("layout")
+LAYOUTS: Registry[Layout] = Registry("layout", __package__)
 
 
 def files_of(folder: Path, option: str) -> tuple[Files, list[str]]:
