@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from vstain_bench.base.config import Config, make_config, option_name, split_names
+from vstain_bench.base.config import Config, MetricsConfig, SourceConfig, make_config, option_name, split_names
+from vstain_bench.base.registry import load_plugins
 
 Values = dict[str, object]
 Plugin = Annotated[
@@ -43,7 +44,9 @@ def configured(
         def called(**options: Any) -> int:
             given = {name: options.pop(name) for name in fields}
             stored = options.pop("config", None) if file else None
-            return verb(settings=make_config(before(given), stored, model=model), **options)
+            settings = make_config(before(given), stored, model=model)
+            _refuse_unknown_names(settings)
+            return verb(settings=settings, **options)
 
         parameters: list[inspect.Parameter] = []
         for parameter in inspect.signature(verb).parameters.values():
@@ -58,6 +61,21 @@ def configured(
         return called
 
     return decorate
+
+
+def _refuse_unknown_names(config: Config) -> None:
+    """Refuse what names nothing before any heavy library is loaded: a slip of the pen is answered at once."""
+    from vstain_bench.images.policy import DecodePolicy
+    from vstain_bench.measure.protocols import read_file
+    from vstain_bench.tiles.layouts import LAYOUTS
+
+    if isinstance(config, SourceConfig):
+        load_plugins(config.plugin)
+        DecodePolicy.parse(config.decode)
+        for layout in filter(None, (config.dataset, config.layout)):
+            _ = LAYOUTS[layout]
+    if isinstance(config, MetricsConfig) and config.metrics is None:
+        read_file(config.protocol)
 
 
 def _keyword(name: str, annotation: object, default: object) -> inspect.Parameter:

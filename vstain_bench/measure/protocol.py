@@ -17,12 +17,12 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
 
 from vstain_bench.base.config import RunConfig
 from vstain_bench.base.names import nearest
 from vstain_bench.errors import UsageError
+from vstain_bench.measure.protocols import read_file
 from vstain_bench.metrics import METRICS, build
 from vstain_bench.types import Metric
 
@@ -40,30 +40,10 @@ class Protocol:
     primary: tuple[str, ...] = ()
 
 
-def names() -> list[str]:
-    """Return the names of the protocols that ship with the package."""
-    folder = resources.files("vstain_bench.measure").joinpath("protocols")
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
-
-
 def read_protocol(text: str) -> Protocol:
     """Return a protocol by name, or from a TOML file's path."""
-    path = Path(text)
-    if path.suffix == ".toml" and path.is_file():
-        content = path.read_text(encoding="utf-8")
-    elif text in names():
-        content = (
-            resources.files("vstain_bench.measure").joinpath("protocols", f"{text}.toml").read_text(encoding="utf-8")
-        )
-    else:
-        raise UsageError(
-            where=f"--protocol {text}",
-            found="no such protocol or TOML file",
-            expected=f"one of {', '.join(names())}",
-            next_step=nearest(text, names()),
-        )
     try:
-        parsed = tomllib.loads(content)
+        parsed = tomllib.loads(read_file(text))
     except tomllib.TOMLDecodeError as fault:
         raise UsageError(where=f"--protocol {text}", found=f"not TOML: {fault}") from fault
     return _from_mapping(parsed, text)

@@ -1,19 +1,12 @@
-"""What exists, as records: the one source of ``list`` and of the tables in the documentation."""
+"""What exists, as records: the one source of ``list`` and of the tables in the documentation.
+
+What a list needs is imported by it, so that none waits for the others' libraries.
+"""
 
 from collections.abc import Callable
 
 from vstain_bench.base.names import nearest
 from vstain_bench.errors import UsageError
-from vstain_bench.judge.perturbations import PERTURBATIONS
-from vstain_bench.measure.controls import CONTROLS
-from vstain_bench.measure.protocol import names as protocol_names
-from vstain_bench.measure.protocol import read_protocol
-from vstain_bench.metrics import METRICS, build
-from vstain_bench.models.contract import RECIPES
-from vstain_bench.models.recipe_adapters import adapters
-from vstain_bench.networks.encoders import ENCODERS
-from vstain_bench.present.formats import FORMATS
-from vstain_bench.tiles.layouts import LAYOUTS
 
 Record = dict[str, object]
 
@@ -23,6 +16,8 @@ def _range(low: float, high: float) -> list[float | None]:
 
 
 def _metrics() -> list[Record]:
+    from vstain_bench.metrics import METRICS, build
+
     records: list[Record] = []
     for name in METRICS:
         metric = build(name)
@@ -46,7 +41,10 @@ def _metrics() -> list[Record]:
 
 
 def _protocols() -> list[Record]:
-    protocols = [read_protocol(name) for name in protocol_names()]
+    from vstain_bench.measure.protocol import read_protocol
+    from vstain_bench.measure.protocols import names
+
+    protocols = [read_protocol(name) for name in names()]
     return [
         {
             "name": protocol.name,
@@ -59,14 +57,20 @@ def _protocols() -> list[Record]:
 
 
 def _encoders() -> list[Record]:
+    from vstain_bench.networks.encoders import ENCODERS
+
     return [{"name": name, "summary": _first_line(ENCODERS[name].__doc__)} for name in ENCODERS]
 
 
 def _datasets() -> list[Record]:
+    from vstain_bench.tiles.layouts import LAYOUTS
+
     return [{"name": name, "kind": LAYOUTS[name].kind, "summary": LAYOUTS[name].summary} for name in LAYOUTS]
 
 
 def _perturbations() -> list[Record]:
+    from vstain_bench.judge.perturbations import PERTURBATIONS
+
     return [
         {
             "name": name,
@@ -79,14 +83,20 @@ def _perturbations() -> list[Record]:
 
 
 def _controls() -> list[Record]:
+    from vstain_bench.measure.controls import CONTROLS
+
     return [{"name": CONTROLS[name].model, "summary": CONTROLS[name].summary} for name in CONTROLS]
 
 
 def _reports() -> list[Record]:
+    from vstain_bench.present.formats import FORMATS
+
     return [{"name": name, "summary": FORMATS[name].summary} for name in FORMATS]
 
 
 def _adapters() -> list[Record]:
+    from vstain_bench.models.recipe_adapters import adapters
+
     known = adapters()
     return [
         {
@@ -102,6 +112,8 @@ def _adapters() -> list[Record]:
 
 
 def _recipes() -> list[Record]:
+    from vstain_bench.models.contract import RECIPES
+
     return [
         {
             "name": name,

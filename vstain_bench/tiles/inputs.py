@@ -7,7 +7,7 @@ from pathlib import Path
 from vstain_bench.base.config import InputConfig, TilesConfig
 from vstain_bench.base.listener import Advance
 from vstain_bench.errors import UsageError
-from vstain_bench.images.reader import DecodePolicy
+from vstain_bench.images.policy import DecodePolicy
 from vstain_bench.tiles.audit import Audit, audit
 from vstain_bench.tiles.layouts import LAYOUTS, Layout, Locations
 from vstain_bench.tiles.pairing import pair, refuse

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from vstain_bench.base.names import nearest
 from vstain_bench.judge.leaderboard.problem import Problem
 from vstain_bench.judge.leaderboard.published import NOT_KNOWN, Printed, Published, PublishedColumn, PublishedTable
-from vstain_bench.measure.protocol import names as protocol_names
+from vstain_bench.measure.protocols import names as protocol_names
 from vstain_bench.metrics import METRICS, build
 
 

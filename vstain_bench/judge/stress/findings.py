@@ -7,9 +7,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vstain_bench.errors import InputError
 from vstain_bench.judge.stress.config import PerturbedSide
-from vstain_bench.judge.stress.curves import Reach
-from vstain_bench.judge.stress.rates import Rate
-from vstain_bench.stats.intervals import Interval
 from vstain_bench.words import Direction
 
 SCHEMA_VERSION = "1.1"
@@ -213,14 +210,3 @@ def read_findings(text: str, where: str) -> Findings:
 def finite(value: float | None) -> float | None:
     """Return a number that JSON can hold, or None."""
     return value if value is not None and math.isfinite(value) else None
-
-
-def estimate(value: float, interval: Interval | None) -> Estimate:
-    """Return a number with its interval."""
-    ends = (interval.low, interval.high) if interval else (None, None)
-    return Estimate(value=finite(value), low=finite(ends[0]), high=finite(ends[1]))
-
-
-def estimate_of(found: Rate | Reach) -> Estimate:
-    """Return a rate or a reach as an estimate; None stands for beyond the largest level."""
-    return estimate(found.value if isinstance(found, Rate) else found.severity, found.interval)

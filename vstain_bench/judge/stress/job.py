@@ -17,12 +17,12 @@ from vstain_bench.errors import InputError, UsageError
 from vstain_bench.judge.perturbations import PERTURBATIONS
 from vstain_bench.judge.stress.config import PerturbedSide, StressConfig
 from vstain_bench.judge.stress.curves import response_curve
-from vstain_bench.judge.stress.findings import Curve, Findings, Sample, Sweep, Verdict, estimate
+from vstain_bench.judge.stress.findings import Curve, Findings, Sample, Sweep, Verdict
 from vstain_bench.judge.stress.folder import StressFolder
 from vstain_bench.judge.stress.processes import Sweeping, choose_processes, observe_in, protocol_of
 from vstain_bench.judge.stress.samples import choose_sample, write_samples
 from vstain_bench.judge.stress.sweep import REAL, Condition, make_conditions, read_answers
-from vstain_bench.judge.stress.verdict import Answers, judge, sort_answers
+from vstain_bench.judge.stress.verdict import Answers, estimate, judge, sort_answers
 from vstain_bench.measure.controls import choose_partners
 from vstain_bench.measure.journal import Journal
 from vstain_bench.measure.observe import observe

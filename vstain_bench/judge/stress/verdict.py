@@ -10,7 +10,7 @@ import pandas as pd
 from vstain_bench.base.randomness import seed_of
 from vstain_bench.errors import Undefined
 from vstain_bench.judge.perturbations.definition import PERTURBATIONS
-from vstain_bench.judge.stress.curves import Responses, closeness, equivalent, half_life, monotonicity, responses
+from vstain_bench.judge.stress.curves import Reach, Responses, closeness, equivalent, half_life, monotonicity, responses
 from vstain_bench.judge.stress.findings import (
     Equivalent,
     Estimate,
@@ -19,12 +19,11 @@ from vstain_bench.judge.stress.findings import (
     Monotone,
     Ordering,
     Verdict,
-    estimate,
-    estimate_of,
     finite,
 )
-from vstain_bench.judge.stress.rates import ordering_rate, rank_flip_rate
+from vstain_bench.judge.stress.rates import Rate, ordering_rate, rank_flip_rate
 from vstain_bench.judge.stress.sweep import CLEAN, REAL
+from vstain_bench.stats.intervals import Interval
 from vstain_bench.types import Metric
 
 DISPLACEMENT = "translation"
@@ -255,3 +254,14 @@ def _flips(models: pd.DataFrame, metric: Metric, seed: int) -> tuple[Flips, ...]
                 )
             )
     return tuple(found)
+
+
+def estimate(value: float, interval: Interval | None) -> Estimate:
+    """Return a number with its interval."""
+    ends = (interval.low, interval.high) if interval else (None, None)
+    return Estimate(value=finite(value), low=finite(ends[0]), high=finite(ends[1]))
+
+
+def estimate_of(found: Rate | Reach) -> Estimate:
+    """Return a rate or a reach as an estimate; None stands for beyond the largest level."""
+    return estimate(found.value if isinstance(found, Rate) else found.severity, found.interval)

@@ -3,16 +3,10 @@
 On four real BCI tiles the mean colour of the real tile reaches SSIM 0.591 where a published model reaches 0.414, and
 the real IHC of another patient 0.382: a table without these rows cannot be read.
 
-One file each; every module of this package is imported, so adding a file is enough.
+One file each; adding a file is enough.
 """
-
-import importlib
-import pkgutil
 
 from vstain_bench.measure.controls.choice import choose_partners, choose_subset
 from vstain_bench.measure.controls.definition import CONTROLS, PARTNER, PREFIX, Control, control
-
-for _module in sorted(module.name for module in pkgutil.iter_modules(__path__)):
-    importlib.import_module(f"{__name__}.{_module}")
 
 __all__ = ["CONTROLS", "PARTNER", "PREFIX", "Control", "choose_partners", "choose_subset", "control"]

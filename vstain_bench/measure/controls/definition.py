@@ -36,7 +36,7 @@ class Control:
         return f"{PREFIX}{self.name}"
 
 
-CONTROLS: Registry[Control] = Registry("control")
+CONTROLS: Registry[Control] = Registry("control", __package__)
 
 
 def control(name: str, summary: str, *, needs: str) -> Callable[[Make], Make]:
