@@ -12,3 +12,14 @@ from vstain_bench.tiles.layouts.definition import (
     require_root,
 )
 
+__all__ = [
+    "LAYOUTS",
+    "Gathered",
+    "Layout",
+    "Locations",
+    "Name",
+    "files_of",
+    "gather_dataset",
+    "generated_files",
+    "require_root",
+]
