@@ -23,7 +23,7 @@ names the metric or a default decides; where none does, the noise of the computa
 
 import re
 import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -128,13 +128,13 @@ def noise_of(metric: str) -> Tolerance:
 class Names:
     """What a tolerances file may name: the metrics, models and labels of the run and the baseline.
 
-    ``registered`` holds metrics that exist but were not scored: naming one is no mistake, and it has no effect.
+    ``registered`` returns metrics that exist but were not scored: naming one is no mistake, and it has no effect.
     """
 
     metrics: Collection[str]
     models: Collection[str]
     labels: Collection[str]
-    registered: Collection[str] = ()
+    registered: Callable[[], Collection[str]] = tuple
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ class Tolerances:
         for kind, given, known in (
             ("model", self.models, names.models),
             ("label", self.labels, names.labels),
-            ("metric", self.metrics(), {*names.metrics, *names.registered}),
+            ("metric", self.metrics(), self._known_metrics(names)),
         ):
             for name in sorted(given):
                 if name not in known:
@@ -187,6 +187,11 @@ class Tolerances:
                         expected=f"one of {', '.join(mine)}" if mine else f"no {kind}: there is none",
                         next_step=nearest(name, sorted(known)),
                     )
+
+    def _known_metrics(self, names: Names) -> Collection[str]:
+        if set(self.metrics()) <= set(names.metrics):
+            return names.metrics
+        return {*names.metrics, *names.registered()}
 
 
 NO_FILE = Tolerances({}, {}, {}, {})

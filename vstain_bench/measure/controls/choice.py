@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from vstain_bench.base.randomness import seed_of
-from vstain_bench.types import Tile
+from vstain_bench.words import Tile
 
 
 def choose_subset(ids: Sequence[str], number: int, seed: int) -> frozenset[str]:

@@ -15,7 +15,6 @@ import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from vstain_bench.measure.controls import CONTROLS
 from vstain_bench.present.figures.distributions import distributions
 from vstain_bench.present.figures.nests import HALLUCINATED, OMITTED, make_nests
 from vstain_bench.present.figures.panel import COLOURS, FULL_DIFFERENCE, MOST_MODELS, make_panel
@@ -115,6 +114,8 @@ def tile_values(folder: RunFolder) -> dict[tuple[str, str], dict[str, float]]:
 
 def _notes(table: Table) -> list[str]:
     """Return the sentences beside the table, without the warnings, which stand above it."""
+    from vstain_bench.measure.controls import CONTROLS  # what a control shows stands beside how it is made, with torch
+
     known = {CONTROLS[name].model: CONTROLS[name].summary for name in CONTROLS}
     controls = [f"{model_title(model)} is {known[model]}" for model in table.row_models() if model in known]
     notes = [note for note in footnotes(table) if note not in table.warnings]
