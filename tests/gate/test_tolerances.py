@@ -127,7 +127,7 @@ def test_the_defaults_are_measured_noise(metric: str, value: float, allowed: flo
     assert NO_FILE.of(row("mine", "ssim")).text == "1e-6"
 
 
-NAMES = Names(metrics=("fid", "ssim"), models=("mine",), labels=("3+",), registered=("fid", "kid"))
+NAMES = Names(metrics=("fid", "ssim"), models=("mine",), labels=("3+",), registered=lambda: ("fid", "kid"))
 UNKNOWN = [
     ('fidd = "1%"', "metric 'fidd'", "Did you mean 'fid'?"),
     ('[model.minne]\nfid = "1%"', "model 'minne'", "Did you mean 'mine'?"),
