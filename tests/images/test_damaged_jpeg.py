@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.images.image_files import jpeg
+from tests.images.image_files import jpeg, tiff
 from vstain_bench.cli.main import call
 from vstain_bench.errors import DecodeError
 from vstain_bench.images.reader import DecodePolicy, inspect_image, read_image
@@ -26,6 +26,11 @@ FILES = {
     "grey": jpeg(NOISE[..., 0].copy()),
     "cmyk": jpeg(NOISE, mode="CMYK"),
 }
+IN_TIFF = {
+    "strips": tiff(NOISE[..., :3], compression="jpeg"),
+    "tiles": tiff(NOISE[..., :3], compression="jpeg", tile=(32, 32)),
+    "grey": tiff(NOISE[..., 0], photometric="minisblack", compression="jpeg"),
+}
 DAMAGES: dict[str, Callable[[bytes, int], bytes]] = {
     "cut and closed": lambda data, place: data[:place] + END,
     "zeros": lambda data, place: data[:place] + bytes(64) + data[place + 64 :],
@@ -40,27 +45,38 @@ def middle(data: bytes) -> int:
     return place + 2 if b"\xff" in data[place - 1 : place + 1] else place
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("kind", FILES)
-def test_damage_is_refused_or_said(kind: str, damage: str, tmp_path: Path) -> None:
-    path = tmp_path / "tile.jpg"
-    path.write_bytes(FILES[kind])
-    whole = read_image(ImageFile(path), DecodePolicy.parse(CONVERT))
-    assert whole.info.fault == ""
-    path.write_bytes(DAMAGES[damage](FILES[kind], middle(FILES[kind])))
+def refuse_or_say(path: Path, whole: bytes, damaged: bytes) -> None:
+    """Assert that a file is refused by default, and read with its fault where that is asked for."""
+    path.write_bytes(whole)
+    intact = read_image(ImageFile(path), DecodePolicy.parse(CONVERT))
+    assert intact.info.fault == ""
+    path.write_bytes(damaged)
     with pytest.raises(DecodeError, match=r"tile\.jpg: damaged JPEG data \(libjpeg: .*intact.*--decode jpeg=lenient"):
         read_image(ImageFile(path), DecodePolicy.parse(CONVERT))
     lenient = DecodePolicy.parse(f"{CONVERT},jpeg=lenient")
     decoded = read_image(ImageFile(path), lenient)
     assert decoded.info.fault == inspect_image(path, lenient).fault != ""
-    assert decoded.pixels.shape == whole.pixels.shape
-    assert not np.array_equal(decoded.pixels, whole.pixels)
+    assert decoded.pixels.shape == intact.pixels.shape
+    assert not np.array_equal(decoded.pixels, intact.pixels)
 
 
+@pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("kind", FILES)
-def test_lenient_changes_no_intact_file(kind: str, tmp_path: Path) -> None:
+def test_damage_is_refused_or_said(kind: str, damage: str, tmp_path: Path) -> None:
+    whole = FILES[kind]
+    refuse_or_say(tmp_path / "tile.jpg", whole, DAMAGES[damage](whole, middle(whole)))
+
+
+@pytest.mark.parametrize("kind", IN_TIFF)
+def test_damage_inside_a_tiff_is_refused_or_said(kind: str, tmp_path: Path) -> None:
+    whole = IN_TIFF[kind]
+    refuse_or_say(tmp_path / "tile.jpg", whole, DAMAGES["zeros"](whole, whole.index(b"\xff\xda") + 200))
+
+
+@pytest.mark.parametrize("data", [*FILES.values(), *IN_TIFF.values()], ids=[*FILES, *IN_TIFF])
+def test_lenient_changes_no_intact_file(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "tile.jpg"
-    path.write_bytes(FILES[kind])
+    path.write_bytes(data)
     strict, lenient = (
         read_image(ImageFile(path), DecodePolicy.parse(f"{CONVERT},jpeg={rule}")) for rule in ("strict", "lenient")
     )

@@ -150,6 +150,7 @@ REFUSED = [
     Refused("tiff unknown codec", set_tag(tiff(CODES), 259, 4444), ("unknown compression 4444",)),
     Refused("tiff missing codec", set_tag(tiff(CODES), 259, 48124), ("no codec", "JETRAW"), error=MachineError),
     # Bombs
+    Refused("jpeg of many scans", JPEG[:-2] + JPEG[JPEG.index(b"\xff\xda") : -2] * 256 + JPEG[-2:], ("257 scans",)),
     Refused("large header", png(size=(20000, 20000)), ("20000 × 20000 = 400000000", "max_pixels=400000000")),
     Refused("png of too little data", png(size=(9000, 9000)), ("Not enough image data",), header=False),
     Refused("jpeg of too little data", JPEG.replace(b"\0\x10\0\x10\x03", b"\x10\0\x10\0\x03"), ("cannot hold 4096 ×",)),

@@ -117,6 +117,7 @@ class Header:
         pages: Images in the file.
         page: The one that is meant.
         fault: A decoder's warning that the policy lets through.
+        trailing: Bytes after the end of the image.
         notes: Remarks for the user.
     """
 
@@ -135,6 +136,7 @@ class Header:
     pages: int = 1
     page: int = 0
     fault: str = ""
+    trailing: int = 0
     notes: tuple[str, ...] = ()
 
 

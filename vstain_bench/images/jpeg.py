@@ -2,11 +2,13 @@
 
 A decoder fills what damaged data lack with grey, and goes on after a warning that nobody sees. Here each warning of
 libjpeg refuses the file, unless the policy's ``jpeg=lenient`` lets it through: then Pillow decodes it, and the warning
-is kept.
+is kept. What no decoder can see, since the format has no checksum: a few bytes lost or changed within a scan, after
+which the codes fall into step again with as many blocks as before.
 """
 
 import io
 import re
+from typing import NoReturn
 
 import numpy as np
 import simplejpeg
@@ -22,7 +24,8 @@ SIGNATURE = b"\xff\xd8\xff"
 SCAN_LIMIT = 256
 """Scans in one file; a progressive image has about ten, and each one costs a pass over all coefficients."""
 
-_START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
+_END_OF_IMAGE = b"\xff\xd9"
+_SCAN_OR_END = re.compile(rb"\xff[\xd9\xda]")
 _ARITHMETIC = re.compile(rb"\xff[\xc9\xca]")
 """Frames that may spend less than one bit on a block of 8 × 8 samples; a Huffman code has at least one."""
 _SPACES = {"gray": "GRAY", "rgb": "RGB", "cmyk": "CMYK", "ycck": "CMYK"}
@@ -39,18 +42,21 @@ def read_header(content: Content, policy: DecodePolicy) -> Header:
     with content.foreign_code("reading the JPEG header", next_step="Copy it again, or save it as 8-bit RGB PNG."):
         image = JpegImageFile(stream)
         orientation, notes = orientation_of(image)
-    start = stream.tell()
-    end = data.find(_END_OF_IMAGE, start)
     if not image.tile:
         content.damaged("a JPEG without image data")
-    if end < 0:
+    start, end, scans = stream.tell(), 0, 1
+    for marker in _SCAN_OR_END.finditer(data, start):
+        if marker.group() == _END_OF_IMAGE:
+            end = marker.start()
+            break
+        scans += 1
+    if not end:
         content.truncated(f"the JPEG ends after {content.size} bytes without its end-of-image marker")
-    if data.count(_START_OF_SCAN, start) > SCAN_LIMIT:
-        content.refuse(f"more than {SCAN_LIMIT} scans in one JPEG", next_step="Save it as PNG.")
+    if scans > SCAN_LIMIT:
+        content.refuse(f"{scans} scans in one JPEG", expected=f"at most {SCAN_LIMIT}", next_step="Save it as PNG.")
     blocks = 0 if _ARITHMETIC.search(data, 0, start) else (image.width // 8) * (image.height // 8)
     if image.width * image.height <= policy.max_pixels and blocks > 8 * (end - start):
         content.truncated(f"{end - start} bytes of image data, which cannot hold {image.width} × {image.height} pixels")
-    trailing = len(data[end + 2 :].strip(b"\0"))
     icc = sorted(part[12:] for _, part in image.applist if part.startswith(b"ICC_PROFILE\0"))
     colours: dict[int, Colour] = {
         1: "gray",
@@ -70,8 +76,9 @@ def read_header(content: Content, policy: DecodePolicy) -> Header:
         orientation=orientation,
         icc=b"".join(part[2:] for part in icc) or None,
         page=policy.page or 0,
-        fault=_warning(data, colour) if is_tried else "",
-        notes=(*notes, *((f"{trailing} bytes after the end of the image are ignored",) if trailing else ())),
+        fault=warning_of(data, colour) if is_tried else "",
+        trailing=len(data[end + 2 :].strip(b"\0")),
+        notes=notes,
     )
 
 
@@ -91,11 +98,7 @@ def decode(content: Content, header: Header) -> Samples:
             try:
                 values = _without_warning(data, header.colour)
             except ValueError as warning:
-                content.refuse(
-                    f"damaged JPEG data (libjpeg: {printable(warning)})",
-                    expected="an intact file",
-                    next_step="Copy or export it again. --decode jpeg=lenient reads a file in spite of warnings.",
-                )
+                refuse_damaged(content, printable(warning))
     return Samples(values, header.colour, peak=255)
 
 
@@ -107,9 +110,19 @@ def _without_warning(data: bytes, colour: Colour) -> UInt8[np.ndarray, "h w c"]:
     return 255 - values if colour in ("cmyk", "ycck") else values  # inks are stored inverted, as Adobe does
 
 
-def _warning(data: bytes, colour: Colour) -> str:
+def warning_of(data: bytes, colour: Colour) -> str:
+    """Return libjpeg's first warning or error, or an empty text."""
     try:
         _without_warning(data, colour)
     except ValueError as warning:
         return printable(warning)
     return ""
+
+
+def refuse_damaged(content: Content, warning: str) -> NoReturn:
+    """Raise the ``DecodeError`` for data that libjpeg warns of."""
+    content.refuse(
+        f"damaged JPEG data (libjpeg: {warning})",
+        expected="an intact file",
+        next_step="Copy or export it again. --decode jpeg=lenient reads a file in spite of warnings.",
+    )

@@ -73,7 +73,6 @@ def read_header(content: Content, policy: DecodePolicy) -> Header:
         orientation, notes = orientation_of(image)
     bits, code = content.read(24, 2)
     colour, channels = _COLOURS[code]
-    trailing = content.size - chunks[-1].start - chunks[-1].size
     cicp = [content.read(chunk.start + 8, 4) for chunk in others if chunk.kind == b"cICP"]
     is_transparent = b"tRNS" in kinds[: kinds.index(b"IDAT")]
     return Header(
@@ -89,10 +88,10 @@ def read_header(content: Content, policy: DecodePolicy) -> Header:
         # Pillow has None for a profile that cannot be unpacked
         icc=(image.info["icc_profile"] or b"unreadable") if "icc_profile" in image.info else None,
         page=policy.page or 0,
+        trailing=content.size - chunks[-1].start - chunks[-1].size,
         notes=(
             *notes,
             *(f"colour space by cICP chunk ({body.hex(' ')}) is not applied" for body in cicp if body[:2] != _SRGB),
-            *((f"{trailing} bytes after the end of the image are ignored",) if trailing else ()),
         ),
     )
 

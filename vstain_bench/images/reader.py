@@ -253,6 +253,8 @@ def _info(
     turned = policy.exif == "apply" and header.orientation >= 5
     icc = profile_digest(header.icc) if header.icc is not None and profile_differs(header) else None
     remarks = list(header.notes)
+    if header.trailing:
+        remarks.append(f"{header.trailing} bytes after the end of the image are ignored")
     if path.suffix.lower() not in image_format.extensions:
         remarks.append(
             f"{image_format.name.upper()} data in a file named {printable(path.suffix) or 'without extension'}"

@@ -17,6 +17,7 @@ from jaxtyping import UInt
 from vstain_bench.errors import MachineError
 from vstain_bench.images.colour import Samples
 from vstain_bench.images.headers import Alpha, Colour, Content, Header, valid_orientation
+from vstain_bench.images.jpeg import refuse_damaged, warning_of
 from vstain_bench.images.policy import DecodePolicy
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -73,6 +74,9 @@ def read_header(content: Content, policy: DecodePolicy) -> Header:
             _refuse_stack(content, tiff, pages)
         colour, alpha = _meaning(content, ifd)
         icc = ifd.tags.valueof(34675)
+        is_small = int(ifd.imagewidth) * int(ifd.imagelength) <= policy.max_pixels
+        if is_small:
+            _check_segments(content, ifd, policy.max_pixels)
         header = Header(
             format="tiff",
             width=int(ifd.imagewidth),
@@ -85,12 +89,11 @@ def read_header(content: Content, policy: DecodePolicy) -> Header:
             inverted=int(ifd.photometric) == _WHITE_IS_ZERO,
             alpha=alpha,
             orientation=valid_orientation(ifd.tags.valueof(274)),
+            fault=_jpeg_warning(content, ifd) if is_small and policy.jpeg == "lenient" else "",
             icc=icc if isinstance(icc, bytes) else None,
             pages=pages,
             page=page,
         )
-        if header.width * header.height <= policy.max_pixels:
-            _check_segments(content, ifd, policy.max_pixels)
         _require_codec(content, ifd)
     return header
 
@@ -99,6 +102,8 @@ def decode(content: Content, header: Header) -> Samples:
     """Return the samples of the header's page, shape (h, w, c): unsigned integers or floating-point numbers."""
     with content.foreign_code("decoding the TIFF data"):
         ifd = _page(content, _open(content), header.page)
+        if not header.fault and (warning := _jpeg_warning(content, ifd)):
+            refuse_damaged(content, warning)
         values = np.asarray(ifd.asarray(maxworkers=1)).reshape(header.height, header.width, header.channels)
         if header.floating:
             return Samples(values, header.colour, peak=None)
@@ -109,6 +114,18 @@ def decode(content: Content, header: Header) -> Samples:
             values = values ^ np.array([0, 128, 128], dtype=np.uint8)
         peak = 2**header.bits - 1
     return Samples(values, header.colour, peak=peak)
+
+
+def _jpeg_warning(content: Content, ifd: tifffile.TiffPage) -> str:
+    """Return libjpeg's first warning of JPEG strips or tiles: tifffile's decoder passes none on."""
+    colours: dict[int, Colour] = {1: "gray", 3: "rgb", 4: "cmyk"}  # whatever they mean, by their number
+    colour = colours.get(int(ifd.samplesperpixel))
+    if int(ifd.compression) not in _JPEG or colour is None:
+        return ""
+    segments = (content.read(*place) for place in zip(ifd.dataoffsets, ifd.databytecounts, strict=True))
+    tables = ifd.jpegtables  # a stream of its own, whose end and the other's start are left out
+    streams = (tables[:-2] + segment[2:] if tables else segment for segment in segments)
+    return next(filter(None, (warning_of(stream, colour) for stream in streams)), "")
 
 
 def _open(content: Content) -> tifffile.TiffFile:

@@ -49,6 +49,7 @@ def find_blobs(density: NDArray[np.floating], mpp: float) -> Centres:
     reach = max(1, math.floor(APART_UM / cell))
     offset = np.arange(-reach, reach + 1)
     disc = np.hypot(offset[:, None], offset[None]) * cell <= APART_UM
+    # skimage.feature.peak_local_max finds the same peaks, but makes a peak of every cell of a flat top.
     highest = answer == ndimage.maximum_filter(answer, footprint=disc, mode="nearest")
     areas, number = ndimage.label(highest & (answer > CONTRAST), structure=np.ones((3, 3)))
     peaks = np.argwhere(areas)

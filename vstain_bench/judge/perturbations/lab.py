@@ -1,4 +1,7 @@
-"""CIELAB of sRGB pictures and back (IEC 61966-2-1, white D65, 2° observer)."""
+"""CIELAB of sRGB pictures and back (IEC 61966-2-1, white D65, 2° observer).
+
+Not scikit-image's: there white is not the sum of the primaries, so that a grey has a* and b* of up to 0.005.
+"""
 
 import numpy as np
 
