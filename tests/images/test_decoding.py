@@ -4,6 +4,7 @@ import hashlib
 import io
 import stat
 import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,6 +100,7 @@ ACCEPTED = [
     Accepted("other profile", png(before=SWAPPED), EXACT, note="profile 'Test profile'"),
     Accepted("other profile ignored", png(before=SWAPPED), EXACT, policy="icc=ignore"),
     Accepted("unreadable profile", png(before=icc_chunk(b"junk" * 50)), EXACT, note="profile 'unreadable'"),
+    Accepted("large text", png(before=chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(3 << 20)))), EXACT),
     Accepted("text", png(before=chunk(b"tEXt", b"Software\0scanner")), EXACT),
     # Options
     Accepted("alpha white", png(rgba(FIFTH), colour_type=6), EXACT / 5 + 4 / 5, "alpha=white", "laid over white"),

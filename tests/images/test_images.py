@@ -52,6 +52,7 @@ def without_last_image_data() -> bytes:
 
 
 def flipped(data: bytes, position: int) -> bytes:
+    position %= len(data)
     return data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :]
 
 
@@ -59,6 +60,13 @@ def float_tiff(value: float, **options: object) -> bytes:
     values = CODES.astype(np.float32) / 255
     values[2, 3, 1] = value
     return tiff(values, **options)
+
+
+def with_link(target: int) -> bytes:
+    """A TIFF of one page that says where the next one is."""
+    data = tiff(CODES)
+    place = 8 + 2 + 12 * int.from_bytes(data[8:10], "little")
+    return data[:place] + struct.pack("<I", target) + data[place + 4 :]
 
 
 JPEG = jpeg(grey_patch())
@@ -127,9 +135,12 @@ REFUSED = [
     Refused("png checksum of data", flipped(png(), 60), ("IDAT: incorrect data check",), header=False),
     Refused("png checksum of header", flipped(png(), 19), ("bad header checksum in b'IHDR'",)),
     Refused("png checksum of text", flipped(png(after=chunk(b"tEXt", b"a\0b")), -13), ("checksum in b'tEXt'",)),
+    Refused("png checksum of end", flipped(png(), -1), ("wrong checksum in chunk 'IEND'",)),
     Refused("png impossible header", png(bits=3), ("reading the PNG header failed",)),
     Refused("png without header", PNG_SIGNATURE + png()[33:], ("does not begin with its header",)),
     Refused("png unknown critical chunk", png(before=chunk(b"ABCD")), ("critical chunk 'ABCD'",)),
+    Refused("png transparent colour of nine bytes", png(before=chunk(b"tRNS", bytes(9))), ("transparent colour",),
+            header=False),
     Refused("png without data", PNG_SIGNATURE + png()[8:33] + chunk(b"IEND"), ("no image data",)),
     Refused("jpeg without last bytes", JPEG[:-2], ("end-of-image marker",)),
     Refused("jpeg half", cut(JPEG, 0.5), ("Truncated File Read",)),
@@ -141,6 +152,8 @@ REFUSED = [
     Refused("tiff half", cut(tiff(np.tile(CODES, (9, 9, 1))), 0.5), ("strip or tile 0", "truncated")),
     Refused("tiff header only", tiff(CODES)[:16], ("truncated",)),
     Refused("bigtiff page link", tiff(CODES, bigtiff=True)[:8] + b"\xff" * 8, ("page 0", "truncated")),
+    Refused("tiff page link outside", with_link(10**6), ("page 1 of the TIFF", "truncated")),
+    Refused("tiff pages in a circle", with_link(8), ("pages run in a circle",)),
     Refused("tiff without width", set_tag(tiff(CODES), 256, 0), ("0 × 4 pixels",)),
     Refused("tiff strip outside", set_tag(tiff(CODES), 273, 10**6), ("byte 1000000",)),
     Refused("tiff strip empty", set_tag(tiff(CODES, compression="lzw"), 279, 0), ("length 0",)),

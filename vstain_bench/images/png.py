@@ -20,7 +20,7 @@ from vstain_bench.images.policy import DecodePolicy
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _START = SIGNATURE + b"\0\0\0\rIHDR"
-_NO_DATA = b"\0\0\0\0IDAT" + zlib.crc32(b"IDAT").to_bytes(4, "big")
+_NO_DATA, _END = (b"\0\0\0\0" + kind + zlib.crc32(kind).to_bytes(4, "big") for kind in (b"IDAT", b"IEND"))
 _COLOURS: dict[int, tuple[Colour, int]] = {
     0: ("gray", 1),
     2: ("rgb", 3),
@@ -61,6 +61,8 @@ def read_header(content: Content, policy: DecodePolicy) -> Header:
     unknown = [kind for kind in kinds if not kind[0] & 0x20 and kind not in _CRITICAL]
     if unknown or b"IDAT" not in kinds:
         content.damaged(f"an unknown critical chunk '{unknown[0].decode()}'" if unknown else "no image data")
+    if content.read(chunks[-1].start, chunks[-1].size) != _END:
+        content.damaged("a wrong checksum in chunk 'IEND'")
     others = [chunk for chunk in chunks[:-1] if chunk.kind != b"IDAT"]
     if sum(chunk.size for chunk in others) > METADATA_LIMIT:
         content.refuse(
