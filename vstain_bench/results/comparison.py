@@ -1,6 +1,5 @@
 """What comparing models gives: one contrast for each model, metric and label, against one reference."""
 
-import json
 from typing import Literal
 
 from pydantic import Field
@@ -84,10 +83,6 @@ class Comparison(FrozenModel):
     seed: int
     gaps: dict[str, str] = Field(description="Metrics that could not be compared, and why")
     contrasts: tuple[Contrast, ...]
-
-    def to_json(self) -> str:
-        """Return strict JSON: no NaN, no timestamp, no path, the same bytes for the same runs."""
-        return json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     def overall(self) -> list[Contrast]:
         """Return the contrasts over all tiles."""

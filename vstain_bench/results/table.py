@@ -9,6 +9,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from vstain_bench.base.files import to_json
 from vstain_bench.errors import UsageError
 from vstain_bench.results.migrate import to_current
 from vstain_bench.words import Direction, Family, Side
@@ -24,6 +25,10 @@ class FrozenModel(BaseModel):
     """A value of a file of results: nothing unknown in it, no number that JSON does not have."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def to_json(self) -> str:
+        """Return strict JSON: no NaN, no time, no path; equal content gives equal bytes."""
+        return to_json(self.model_dump(mode="json"))
 
 
 class MetricRecord(FrozenModel):
@@ -135,10 +140,6 @@ class Table(FrozenModel):
     metrics: tuple[MetricRecord, ...] = Field(description="What each metric is, in the order of the protocol")
     rows: tuple[Row, ...]
     quantities: tuple[Quantity, ...] = Field((), description="What the two sides are like, behind the metrics")
-
-    def to_json(self) -> str:
-        """Return strict JSON: no NaN, no timestamp, the same bytes for the same content."""
-        return json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     def find(self, model: str, metric: str, label: str | None = None) -> Row | None:
         """Return one row, or None."""

@@ -1,6 +1,5 @@
 """What a gate finds: one finding per number of the run or the baseline, and the verdict over all of them."""
 
-import json
 from collections.abc import Sequence
 from typing import Literal
 
@@ -80,10 +79,6 @@ class Verdict(FrozenModel):
     def failing(self) -> list[Finding]:
         """The findings that fail the gate."""
         return self.of(*FAILING)
-
-    def to_json(self) -> str:
-        """Return strict JSON."""
-        return json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def passes(findings: Sequence[Finding]) -> bool:

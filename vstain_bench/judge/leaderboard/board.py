@@ -3,7 +3,6 @@
 It is what every format prints, and what leaderboard.json holds.
 """
 
-import json
 from collections.abc import Iterator
 from typing import Literal
 
@@ -119,10 +118,6 @@ class Leaderboard(FrozenModel):
     boards: tuple[Board, ...]
     published: tuple[Published, ...]
     trust: Trust | None = None
-
-    def to_json(self) -> str:
-        """Return strict JSON: no time, no path, the same bytes for the same content."""
-        return json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     def tables_of(self, board: Board) -> Iterator[tuple[Published, PublishedTable]]:
         """Yield the published tables whose columns a board's protocol computes."""
