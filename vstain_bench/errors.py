@@ -20,7 +20,7 @@ from typing import ClassVar
 
 
 class VstainError(Exception):
-    """A fault that the user can fix, told in four parts: where, found, expected, next step."""
+    """A fault that the user can fix, stated in four parts: where, found, expected, next step."""
 
     exit_code: ClassVar[int] = 2
 

@@ -1,4 +1,4 @@
-"""Whom a job tells how far it is: the command line, a test, or nobody."""
+"""Who hears how far a job is: the command line, a test, or nobody."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

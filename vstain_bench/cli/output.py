@@ -70,8 +70,8 @@ def print_records(records: Sequence[Mapping[str, object]]) -> None:
         out.print(Text(str(record["name"]), style="bold"), Text(str(record.get("summary", ""))))
         for key, value in record.items():
             if key not in ("name", "summary") and value not in (None, "", []):
-                told = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-                out.print(Text(f"  {key + ':':<14}{told}"), soft_wrap=True)
+                text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+                out.print(Text(f"  {key + ':':<14}{text}"), soft_wrap=True)
 
 
 def print_audit(audit: "Audit", layout: str) -> None:

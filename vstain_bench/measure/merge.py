@@ -49,7 +49,7 @@ def merge(
     Args:
         shards: Folders written by ``run --shard i/n``, every part once, in any order.
         out: The run folder.
-        listener: Whom to tell how far it is.
+        listener: Hears how far the job is.
         report: Makes report.html; the run has none without it.
 
     Raises:

@@ -153,7 +153,7 @@ def run(
     Args:
         config: What is scored and how.
         out: The run folder, by default ``runs/MODELS``.
-        listener: Whom to tell how far it is.
+        listener: Hears how far the job is.
         report: Makes report.html; the run has none without it.
 
     Raises:

@@ -134,7 +134,7 @@ class Adapter:
         modes: Ways of running it by name; ``eval`` is the default one.
         published: Files of its authors, by the name NAME in ``--weights authors:NAME``.
         configurable: Whether it takes settings (``--set key=value``).
-        fits: Whether named tensors are weights of this model, or None where that cannot be told.
+        fits: Whether named tensors are weights of this model, or None where that cannot be decided.
     """
 
     card: Card

@@ -51,7 +51,7 @@ def run_stress(
     Args:
         config: Where the tiles lie, their pixel size, the metrics, what is perturbed, and models to displace as well.
         out: Folder of the sweep, see `StressFolder`.
-        listener: Whom to tell how far it is.
+        listener: Hears how far the job is.
         report: Makes report.html; the sweep has none without it.
 
     Raises:

@@ -123,7 +123,7 @@ class PredictionFolder(JobFolder):
                 where=f"--out {self.path}",
                 found=f"images of {len(strange)} tiles that are not among the H&E (first: '{strange[0]}')",
                 expected="the same H&E tiles as before, or more",
-                next_step="Choose another --out: a folder of two sets could not be told apart.",
+                next_step="Choose another --out: in a folder of two sets nobody could say which is which.",
             )
 
         def holds(done: Done) -> bool:

@@ -104,7 +104,7 @@ def predict(config: PredictConfig, out: Path, listener: Listener = SILENT) -> Fi
     Args:
         config: What is stained and how.
         out: The folder of the images.
-        listener: Whom to tell how far it is.
+        listener: Hears how far the job is.
 
     Raises:
         UsageError: What is asked does not exist, or the folder holds something else.
