@@ -87,14 +87,7 @@ def _prepare(config: RunConfig, listener: Listener, store: WeightsStore) -> tupl
     protocol = resolve_protocol(config)
     inputs = read_inputs(config, progress=listener.phase("checking files"))
     require_complete(inputs, config.on_error)
-    smallest = min(inputs.audit.tiles, key=lambda tile: min(inputs.audit.sizes[tile.id]))
-    selection = select(
-        protocol,
-        has_source=inputs.has_source,
-        smallest_side=min(inputs.audit.sizes[smallest.id]),
-        smallest_tile=smallest.id,
-        store=store,
-    )
+    selection = select(protocol, has_source=inputs.has_source, smallest=inputs.audit.smallest, store=store)
     return inputs, protocol, selection
 
 

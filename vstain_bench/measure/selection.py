@@ -33,10 +33,8 @@ class Selection:
         return tuple(metric for metric in self.metrics if metric.name not in self.gaps)
 
 
-def select(
-    protocol: Protocol, *, has_source: bool, smallest_side: int, smallest_tile: str, store: WeightsStore
-) -> Selection:
-    """Return what can be computed, fetching weights that are missing.
+def select(protocol: Protocol, *, has_source: bool, smallest: tuple[str, int], store: WeightsStore) -> Selection:
+    """Return what can be computed, fetching weights that are missing; ``smallest`` is a tile with its shortest side.
 
     A metric of a protocol that cannot be computed becomes a gap with its reason; a metric that the user named is an
     error.
@@ -49,11 +47,7 @@ def select(
     gaps: dict[str, Gap] = {}
     weights: dict[str, str] = {}
     for metric in protocol.metrics:
-        gap = (
-            _lacks_source(metric, has_source)
-            or _lacks_pixels(metric, smallest_side, smallest_tile)
-            or _lacks_weights(metric, store)
-        )
+        gap = _lacks_source(metric, has_source) or _lacks_pixels(metric, *smallest) or _lacks_weights(metric, store)
         if gap is None:
             weights |= {name: WEIGHTS[name].sha256 for name in metric.needs}
         elif protocol.explicit:
@@ -76,7 +70,7 @@ def _lacks_source(metric: Metric, has_source: bool) -> Gap | None:
     return Gap("unavailable", f"{found}: pass --source", fault)
 
 
-def _lacks_pixels(metric: Metric, side: int, tile: str) -> Gap | None:
+def _lacks_pixels(metric: Metric, tile: str, side: int) -> Gap | None:
     if side >= metric.minimum_side:
         return None
     fault = InputError(

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 
 from vstain_bench.base.text import printable
@@ -32,6 +33,11 @@ class Audit:
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def smallest(self) -> tuple[str, int]:
+        """The tile with the shortest side, and that side in px."""
+        return min(((tile.id, min(self.sizes[tile.id])) for tile in self.tiles), key=itemgetter(1))
 
     def limited(self, number: int) -> "Audit":
         """Return the audit of the first ``number`` tiles."""

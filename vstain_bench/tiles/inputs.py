@@ -86,9 +86,6 @@ def read_inputs(
     return Inputs(found, paired.models, layout, policy, partial)
 
 
-def require_complete(inputs: Inputs, on_error: str) -> None:
+def require_complete(inputs: Inputs, on_error: str, *, purpose: str = "scored") -> None:
     """Refuse inputs with problems unless they are to be skipped; refuse in any case when nothing is left."""
-    problems = inputs.audit.problems
-    tiles = {tile.id for tile in inputs.audit.tiles} | {problem.tile for problem in problems}
-    if on_error == "fail" or not inputs.audit.tiles:
-        refuse(problems, len(tiles), "input")
+    refuse([tile.id for tile in inputs.audit.tiles], inputs.audit.problems, on_error, purpose=purpose)

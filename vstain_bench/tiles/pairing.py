@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vstain_bench.base.text import printable
@@ -34,18 +34,22 @@ class Paired:
     warnings: tuple[str, ...] = ()
 
 
-def refuse(problems: Iterable[Problem], total: int, where: str, *, purpose: str = "scored") -> None:
-    """Raise for problems, if any: the first ten by name and their number; ``purpose`` is what tiles are refused for."""
-    listed = tuple(problems)
-    if not listed:
+def refuse(tiles: Iterable[str], listed: Sequence[Problem], on_error: str, *, purpose: str = "scored") -> None:
+    """Refuse problems unless they are to be skipped, and in any case when no tile is left.
+
+    Raises:
+        InputError: It names the first ten and their number; ``purpose`` is what tiles are refused for.
+    """
+    left = set(tiles)
+    if not listed or (left and on_error != "fail"):
         return
     lines = [f"  {problem.message}" for problem in listed[:NAMED_PROBLEMS]]
     if len(listed) > NAMED_PROBLEMS:
         lines.append(f"  ... and {len(listed) - NAMED_PROBLEMS} more")
-    tiles = len({problem.tile for problem in listed})
+    refused = {problem.tile for problem in listed}
     raise InputError(
-        where=where,
-        found=f"{tiles} of {total} tiles cannot be {purpose}:\n" + "\n".join(lines) + "\n",
+        where="input",
+        found=f"{len(refused)} of {len(left | refused)} tiles cannot be {purpose}:\n" + "\n".join(lines) + "\n",
         next_step=f"Nothing was {purpose}. Complete the folders, or pass --on-error skip to leave these tiles out by "
         "name.",
     )

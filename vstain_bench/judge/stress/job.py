@@ -69,14 +69,7 @@ def run_stress(
         _require_pixel_size(inputs)
         if side == "source" and not inputs.has_source:
             raise UsageError(where="--perturb source", found="no H&E tiles were given", next_step="Pass --source DIR.")
-        smallest = min(inputs.audit.tiles, key=lambda tile: min(inputs.audit.sizes[tile.id]))
-        selection = select(
-            protocol,
-            has_source=inputs.has_source,
-            smallest_side=min(inputs.audit.sizes[smallest.id]),
-            smallest_tile=smallest.id,
-            store=store,
-        )
+        selection = select(protocol, has_source=inputs.has_source, smallest=inputs.audit.smallest, store=store)
         answers = _sweep(config, folder, inputs, selection, conditions, listener)
         sample = _show(folder, answers, inputs, conditions, config.seed)
         findings = _find(answers, inputs, selection, conditions, config.seed, side, sample)

@@ -134,7 +134,7 @@ def _settle(config: PredictConfig, out: Path, listener: Listener) -> Job:
     device, policy = choose_device(config.device), DecodePolicy.parse(config.decode)
     folder = PredictionFolder(out, ".jpg" if config.jpeg_quality else ".png")
     sources = read_sources(config, policy, listener.phase("checking files"))
-    _require_complete(sources, config)
+    refuse([tile.id for tile in sources.tiles], sources.problems, config.on_error, purpose="stained")
     folder.refuse_foreign(None if config.manifest else config.source or sources.tiles[0].file.path.parent)
     model = adapter.load(
         Loading(weights=weights.path if weights else None, mode=mode, device=device, settings=settings)
@@ -181,13 +181,6 @@ def _settle_adapter(config: PredictConfig) -> tuple[Adapter, Mode, Mapping[str, 
     return adapter, adapter.modes[config.mode], settings
 
 
-def _require_complete(sources: Sources, config: PredictConfig) -> None:
-    """Refuse tiles with problems unless they are to be skipped; refuse in any case when nothing is left."""
-    if config.on_error == "fail" or not sources.tiles:
-        tiles = {tile.id for tile in sources.tiles} | {problem.tile for problem in sources.problems}
-        refuse(sources.problems, len(tiles), "input", purpose="stained")
-
-
 def _fit_all(
     config: PredictConfig, sources: Sources, tiling: Tiling, side: int | None
 ) -> tuple[Sources, dict[str, Fit]]:
@@ -200,12 +193,9 @@ def _fit_all(
             fits[tile.id] = found
         else:
             problems.append(Problem(tile.id, "size", f"tile '{tile.id}' is {found}"))
-    kept = replace(
-        sources,
-        tiles=tuple(tile for tile in sources.tiles if tile.id in fits),
-        problems=(*sources.problems, *problems),
-    )
-    _require_complete(kept, config)
+    tiles = tuple(tile for tile in sources.tiles if tile.id in fits)
+    kept = replace(sources, tiles=tiles, problems=(*sources.problems, *problems))
+    refuse(fits, kept.problems, config.on_error, purpose="stained")
     return kept, fits
 
 

@@ -12,8 +12,7 @@ from vstain_bench.errors import InputError, UsageError
 from vstain_bench.images.reader import DecodePolicy
 from vstain_bench.models.contract import Recipe
 from vstain_bench.models.training.config import DEFAULT_SHARE, TrainConfig
-from vstain_bench.tiles.inputs import Inputs, read_inputs
-from vstain_bench.tiles.pairing import refuse
+from vstain_bench.tiles.inputs import Inputs, read_inputs, require_complete
 from vstain_bench.words import Tile
 
 TRAIN = "train"
@@ -128,9 +127,7 @@ def _read(asked: TrainConfig, listener: Listener) -> tuple[TileSet, tuple[str, .
 
 def _require_pairs(inputs: Inputs, on_error: str) -> None:
     audit = inputs.audit
-    every = {tile.id for tile in audit.tiles} | {problem.tile for problem in audit.problems}
-    if on_error == "fail" or not audit.tiles:
-        refuse(audit.problems, len(every), "input", purpose="trained on")
+    require_complete(inputs, on_error, purpose="trained on")
     lacking = [tile.id for tile in audit.tiles if tile.source is None]
     if lacking:
         raise InputError(

@@ -15,7 +15,7 @@ from vstain_bench.base.listener import Advance
 from vstain_bench.errors import UsageError
 from vstain_bench.measure.journal import Journal
 from vstain_bench.measure.observe import Output, Plan, observe
-from vstain_bench.measure.protocol import Protocol, parse_metrics, resolve_protocol
+from vstain_bench.measure.protocol import parse_metrics, resolve_protocol
 from vstain_bench.measure.selection import Selection, select
 from vstain_bench.measure.tabulate import Rows, score_rows
 from vstain_bench.models.contract import Recipe, Stain
@@ -140,13 +140,9 @@ def plan_validation(config: TrainConfig, tiles: TileSet, store: WeightsStore) ->
                 found="it looks at whole slides, which a validation does not have",
                 next_step="Leave it out, or give it background=tile.",
             )
-    smallest = min(range(len(tiles.tiles)), key=lambda place: min(tiles.sizes[place]))
-    side, tile = min(tiles.sizes[smallest]), tiles.tiles[smallest].id
-
-    def selected(protocol: Protocol) -> Selection:
-        return select(protocol, has_source=True, smallest_side=side, smallest_tile=tile, store=store)
-
-    selection = selected(replace(protocol, metrics=metrics))
+    side, tile = min((min(size), tile.id) for size, tile in zip(tiles.sizes, tiles.tiles, strict=True))
+    protocol = replace(protocol, metrics=metrics)
+    selection = select(protocol, has_source=True, smallest=(tile, side), store=store)
     gap = selection.gaps.get(choice.name) if choice else None
     if choice and gap:
         fault = gap.fault
