@@ -3,12 +3,13 @@
 import hashlib
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
 
+from vstain_bench.base.listener import Advance
 from vstain_bench.base.text import printable
 from vstain_bench.errors import DecodeError
 from vstain_bench.images.reader import DecodePolicy, ImageInfo, inspect_image, read_image
@@ -49,29 +50,51 @@ def _sides(tile: Tile) -> dict[str, ImageFile]:
     return {**source, "real": tile.real, **tile.generated}
 
 
-def _inspect(path: Path, policy: DecodePolicy, deep: bool) -> ImageInfo | DecodeError:
-    try:
-        return read_image(ImageFile(path), policy).info if deep else inspect_image(path, policy)
-    except DecodeError as fault:
-        return fault
+Infos = Mapping[Path, ImageInfo | DecodeError]
 
 
-def _size(file: ImageFile, info: ImageInfo) -> tuple[int, int]:
-    return (info.width if file.half == "whole" else info.width // 2), info.height
+def inspect_files(
+    files: Iterable[ImageFile],
+    policy: DecodePolicy,
+    *,
+    deep: bool = False,
+    workers: int = 2,
+    progress: Advance | None = None,
+) -> Infos:
+    """Return what the header (every pixel when ``deep``) of each file says, each read once."""
+
+    def look(path: Path) -> ImageInfo | DecodeError:
+        try:
+            return read_image(ImageFile(path), policy).info if deep else inspect_image(path, policy)
+        except DecodeError as fault:
+            return fault
+
+    paths = list(dict.fromkeys(file.path for file in files))
+    infos: dict[Path, ImageInfo | DecodeError] = {}
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        for number, (path, info) in enumerate(zip(paths, pool.map(look, paths), strict=True), start=1):
+            infos[path] = info
+            if progress:
+                progress(number, len(paths))
+    return infos
 
 
-def _tile_problems(tile: Tile, infos: dict[Path, ImageInfo | DecodeError], policy: DecodePolicy) -> list[Problem]:
-    sides = _sides(tile)
-    problems = []
-    sizes: dict[str, tuple[int, int]] = {}
-    for side, file in sides.items():
-        info = infos[file.path]
-        if isinstance(info, DecodeError):
-            problems.append(Problem(tile.id, "decode", str(info)))
-            continue
-        if file.half != "whole" and info.width % 2:
-            problems.append(Problem(tile.id, "size", f"{file.path}: its width {info.width} px has no two halves"))
-        sizes[side] = _size(file, info)
+def size_of(tile: str, file: ImageFile, infos: Infos) -> tuple[int, int] | Problem:
+    """Return width and height of an image in px, or why it is none."""
+    info = infos[file.path]
+    if isinstance(info, DecodeError):
+        return Problem(tile, "decode", str(info))
+    if file.half == "whole":
+        return info.width, info.height
+    if info.width % 2:
+        return Problem(tile, "size", f"{file.path}: its width {info.width} px has no two halves")
+    return info.width // 2, info.height
+
+
+def _tile_problems(tile: Tile, infos: Infos, policy: DecodePolicy) -> list[Problem]:
+    found = {side: size_of(tile.id, file, infos) for side, file in _sides(tile).items()}
+    problems = [each for each in found.values() if isinstance(each, Problem)]
+    sizes = {side: size for side, size in found.items() if not isinstance(size, Problem)}
     if len(set(sizes.values())) > 1:
         listed = ", ".join(f"{side} {width}×{height}" for side, (width, height) in sizes.items())
         hint = ""
@@ -92,7 +115,7 @@ def _tile_problems(tile: Tile, infos: dict[Path, ImageInfo | DecodeError], polic
     return problems
 
 
-def _profiles(tile: Tile, infos: dict[Path, ImageInfo | DecodeError]) -> dict[str, str | None]:
+def _profiles(tile: Tile, infos: Infos) -> dict[str, str | None]:
     """Return the digest of each side's colour profile, None for sRGB."""
     found = {side: infos[file.path] for side, file in _sides(tile).items()}
     return {side: info.icc for side, info in found.items() if isinstance(info, ImageInfo)}
@@ -103,7 +126,7 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _copies(tiles: Sequence[Tile], infos: dict[Path, ImageInfo | DecodeError], models: Sequence[str]) -> list[str]:
+def _copies(tiles: Sequence[Tile], infos: Infos, models: Sequence[str]) -> list[str]:
     """Return warnings on generated files that equal their real file, or each other, byte for byte."""
 
     def size_of(path: Path) -> int:
@@ -133,7 +156,7 @@ def _copies(tiles: Sequence[Tile], infos: dict[Path, ImageInfo | DecodeError], m
     return warnings
 
 
-def _formats(tiles: Sequence[Tile], infos: dict[Path, ImageInfo | DecodeError]) -> tuple[list[str], list[str]]:
+def _formats(tiles: Sequence[Tile], infos: Infos) -> tuple[list[str], list[str]]:
     by_side: dict[str, Counter[str]] = defaultdict(Counter)
     notes: Counter[str] = Counter()
     lossy: Counter[str] = Counter()
@@ -181,29 +204,22 @@ def audit(
     *,
     deep: bool = False,
     workers: int = 2,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Advance | None = None,
 ) -> Audit:
     """Read the header of every file (every pixel when ``deep``) and return what is wrong or worth knowing.
 
     Memory is a few hundred bytes per file.
     """
-    paths = list(dict.fromkeys(file.path for tile in paired.tiles for file in _sides(tile).values()))
-    infos: dict[Path, ImageInfo | DecodeError] = {}
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        for number, (path, info) in enumerate(
-            zip(paths, pool.map(lambda path: _inspect(path, policy, deep), paths), strict=True), start=1
-        ):
-            infos[path] = info
-            if progress:
-                progress(number, len(paths))
+    files = (file for tile in paired.tiles for file in _sides(tile).values())
+    infos = inspect_files(files, policy, deep=deep, workers=workers, progress=progress)
     problems = [problem for tile in paired.tiles for problem in _tile_problems(tile, infos, policy)]
     refused = {problem.tile for problem in problems}
     tiles = tuple(tile for tile in paired.tiles if tile.id not in refused)
     sizes = {}
     for tile in tiles:
-        info = infos[tile.real.path]
-        if isinstance(info, ImageInfo):
-            sizes[tile.id] = _size(tile.real, info)
+        size = size_of(tile.id, tile.real, infos)
+        if not isinstance(size, Problem):
+            sizes[tile.id] = size
     formats, notes = _formats(tiles, infos)
     unlike = [tile for tile in tiles if len(set(_profiles(tile, infos).values())) > 1]
     if unlike and policy.icc == "ignore":

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import PurePosixPath
@@ -10,8 +9,9 @@ from pathlib import PurePosixPath
 from vstain_bench.base.config import SourceConfig
 from vstain_bench.base.listener import Advance
 from vstain_bench.base.text import printable
-from vstain_bench.errors import DecodeError, UsageError
-from vstain_bench.images.reader import DecodePolicy, ImageInfo, inspect_image
+from vstain_bench.errors import UsageError
+from vstain_bench.images.reader import DecodePolicy
+from vstain_bench.tiles.audit import inspect_files, size_of
 from vstain_bench.tiles.layouts import LAYOUTS, Gathered, Locations
 from vstain_bench.tiles.layouts.definition import files_of
 from vstain_bench.tiles.pairing import Problem
@@ -75,10 +75,13 @@ def read_sources(config: SourceConfig, policy: DecodePolicy, progress: Advance |
     problems = _unusable(gathered)
     refused = {problem.tile for problem in problems}
     files = [(key, file) for key, file in sorted(gathered.source or (), key=itemgetter(0)) if key not in refused]
-    tiles, more = _inspect(files, policy, config.workers, progress)
+    infos = inspect_files((file for _, file in files), policy, workers=config.workers, progress=progress)
+    sized = [(key, file, size_of(key, file, infos)) for key, file in files]
+    tiles = tuple(SourceTile(key, file, size) for key, file, size in sized if not isinstance(size, Problem))
+    problems += [size for _, _, size in sized if isinstance(size, Problem)]
     partial = config.limit is not None and config.limit < len(tiles)
     notes = [*gathered.notes, *_remarks(tiles)]
-    return Sources(tiles[: config.limit], (*problems, *more), name, tuple(notes), partial)
+    return Sources(tiles[: config.limit], tuple(problems), name, tuple(notes), partial)
 
 
 def _gather(name: str, given: Locations) -> Gathered:
@@ -109,33 +112,6 @@ def _unusable(gathered: Gathered) -> list[Problem]:
             both = ", ".join(printable(file.path) for file in files)
             problems.append(Problem(key, "duplicate", f"tile '{printable(key)}' has several files: {both}"))
     return problems
-
-
-def _inspect(
-    files: list[tuple[str, ImageFile]],
-    policy: DecodePolicy,
-    workers: int,
-    progress: Advance | None,
-) -> tuple[tuple[SourceTile, ...], list[Problem]]:
-    def look(entry: tuple[str, ImageFile]) -> ImageInfo | DecodeError:
-        try:
-            return inspect_image(entry[1].path, policy)
-        except DecodeError as fault:
-            return fault
-
-    tiles, problems = [], []
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        for number, ((key, file), info) in enumerate(zip(files, pool.map(look, files), strict=True), start=1):
-            if isinstance(info, DecodeError):
-                problems.append(Problem(key, "decode", str(info)))
-            elif file.half != "whole" and info.width % 2:
-                problems.append(Problem(key, "size", f"{file.path}: its width {info.width} px has no two halves"))
-            else:
-                width = info.width if file.half == "whole" else info.width // 2
-                tiles.append(SourceTile(key, file, (width, info.height)))
-            if progress:
-                progress(number, len(files))
-    return tuple(tiles), problems
 
 
 def _remarks(tiles: tuple[SourceTile, ...]) -> list[str]:
