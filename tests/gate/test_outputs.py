@@ -18,7 +18,8 @@ from tests.gate.cases import CASES, HOSTILE, MINE, Case, accepted, add, put, ren
 from tests.gate.test_cases import by_name, write
 from vstain_bench.base.text import printable
 from vstain_bench.cli.main import call
-from vstain_bench.judge.gate.job import Request, gate
+from vstain_bench.judge.gate.config import GateConfig
+from vstain_bench.judge.gate.job import gate
 from vstain_bench.present.formats import FORMATS, render
 from vstain_bench.present.formats.markdown import marker
 from vstain_bench.present.sentences.gate import sentence
@@ -58,7 +59,9 @@ def _no_ci(monkeypatch: pytest.MonkeyPatch) -> None:
 def verdict_of(case: Case, folder: Path) -> Verdict:
     write(case, folder)
     tolerances = folder / "tolerances.toml" if case.tolerances is not None else None
-    return gate(Request(folder / "results.json", folder / "old.json", tolerances, "case"))
+    return gate(
+        GateConfig(run=folder / "results.json", baseline=folder / "old.json", tolerances=tolerances, name="case")
+    )
 
 
 def rendered(case: Case, folder: Path, name: str) -> tuple[Verdict, str]:

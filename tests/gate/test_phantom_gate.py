@@ -14,7 +14,8 @@ from scipy.ndimage import gaussian_filter
 from vstain_bench.base.config import RunConfig
 from vstain_bench.errors import UsageError
 from vstain_bench.judge.gate.accept import accept
-from vstain_bench.judge.gate.job import Request, gate
+from vstain_bench.judge.gate.config import GateConfig
+from vstain_bench.judge.gate.job import gate
 from vstain_bench.measure.run import run
 from vstain_bench.phantom import PhantomSet
 from vstain_bench.present.sentences.gate import changes
@@ -101,7 +102,7 @@ def fid_run(phantom: PhantomSet, seeded_weights: Path, tmp_path: Path) -> Path:
 
 def test_a_planted_regression_of_fid_is_found(fid_run: Path, tmp_path: Path) -> None:
     path = tmp_path / "baseline.json"
-    assert accept(Request(fid_run, path), "first", changes).written
+    assert accept(GateConfig(run=fid_run, baseline=path), "first", changes).written
     accepted = parse_baseline(path.read_text("utf-8"), "")
     assert accepted is not None
     (row,) = accepted.table.rows
@@ -110,7 +111,7 @@ def test_a_planted_regression_of_fid_is_found(fid_run: Path, tmp_path: Path) -> 
         before = row.model_copy(update={"value": row.value / factor})
         table = accepted.table.model_copy(update={"rows": (before,)})
         path.write_text(make_baseline(table, reason="planted").to_json(), "utf-8")
-        verdict = gate(Request(fid_run, path))
+        verdict = gate(GateConfig(run=fid_run, baseline=path))
         assert [each.kind for each in verdict.findings] == [kind], factor
         assert verdict.passed is (kind != "worse")
 
@@ -125,10 +126,10 @@ def test_real_pairs_with_a_missing_prediction_are_refused(bci_pairs: Path, tmp_p
             on_error="skip", controls=0,
         )  # fmt: skip
         runs[name] = run(config, tmp_path / name).folder.path
-    verdict = gate(Request(runs["model_output_runB"], runs["model_output_runA"]))
+    verdict = gate(GateConfig(run=runs["model_output_runB"], baseline=runs["model_output_runA"]))
     assert not verdict.passed
     assert {each.kind for each in verdict.findings} <= {"incomparable", "missing"}
     told = "4 tiles in the baseline and 3 in the run (1 left out in the run)"
     assert all(told in (each.cause or "") for each in verdict.of("incomparable"))
     assert verdict.of("incomparable")
-    assert gate(Request(runs["model_output_runA"], runs["model_output_runA"])).passed
+    assert gate(GateConfig(run=runs["model_output_runA"], baseline=runs["model_output_runA"])).passed

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from vstain_bench.base.files import publish_text
 from vstain_bench.errors import CheckFailed, UsageError
-from vstain_bench.judge.gate.job import Request, gate, tolerances_of
+from vstain_bench.judge.gate.config import GateConfig
+from vstain_bench.judge.gate.job import gate, tolerances_of
 from vstain_bench.judge.gate.tolerances import Tolerances
 from vstain_bench.results.baseline import Numbers, digest, make_baseline, read_numbers
 from vstain_bench.results.folder import RunFolder
@@ -26,7 +27,7 @@ class Accepted:
     written: bool
 
 
-def accept(request: Request, reason: str, describe: Callable[[Verdict], tuple[str, ...]]) -> Accepted:
+def accept(request: GateConfig, reason: str, describe: Callable[[Verdict], tuple[str, ...]]) -> Accepted:
     """Write the run's numbers as the baseline; the same run, reason and predecessor give the same bytes.
 
     Args:
@@ -57,7 +58,7 @@ def accept(request: Request, reason: str, describe: Callable[[Verdict], tuple[st
     return Accepted(verdict, written=True)
 
 
-def _before(request: Request) -> Numbers | None:
+def _before(request: GateConfig) -> Numbers | None:
     """Return what will be replaced, None where there is nothing yet; a run's own results are refused."""
     path = request.baseline
     if not path.exists():
@@ -74,7 +75,7 @@ def _before(request: Request) -> Numbers | None:
     return before
 
 
-def _require_sound(request: Request, table: Table, tolerances: Tolerances) -> None:
+def _require_sound(request: GateConfig, table: Table, tolerances: Tolerances) -> None:
     """Refuse a run that no later run could pass beside."""
     lacking = {
         row.metric: f"{row.status}: {row.reason}"
@@ -93,7 +94,7 @@ def _require_sound(request: Request, table: Table, tolerances: Tolerances) -> No
         )
 
 
-def _versions(request: Request) -> dict[str, str]:
+def _versions(request: GateConfig) -> dict[str, str]:
     """Return the versions of the packages that made the numbers, where the run folder tells them."""
     found = RunFolder(request.run).read_facts().get("versions") if request.run.is_dir() else None
     return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}

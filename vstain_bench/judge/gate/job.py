@@ -2,9 +2,8 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass
-from pathlib import Path
 
+from vstain_bench.judge.gate.config import GateConfig
 from vstain_bench.judge.gate.judge import Context, judge
 from vstain_bench.judge.gate.tolerances import NO_FILE, Names, Tolerances, read_tolerances
 from vstain_bench.results.baseline import read_numbers
@@ -12,24 +11,7 @@ from vstain_bench.results.table import Table
 from vstain_bench.results.verdict import Verdict, passes
 
 
-@dataclass(frozen=True)
-class Request:
-    """What the user asks for.
-
-    Attributes:
-        run: Run folder, or its results.json.
-        baseline: File of accepted numbers, a results.json, or a run folder.
-        tolerances: TOML file; by default the noise of the computation is allowed.
-        name: What tells this gate from others; by default the run's name.
-    """
-
-    run: Path
-    baseline: Path
-    tolerances: Path | None = None
-    name: str | None = None
-
-
-def gate(request: Request) -> Verdict:
+def gate(request: GateConfig) -> Verdict:
     """Return what is found of every number of the run and the baseline.
 
     Raises:
@@ -49,7 +31,7 @@ def gate(request: Request) -> Verdict:
     )
 
 
-def tolerances_of(request: Request, *tables: Table) -> Tolerances:
+def tolerances_of(request: GateConfig, *tables: Table) -> Tolerances:
     """Return the tolerances that the request names, after proving that every name in them is one of the tables'."""
     if request.tolerances is None:
         return NO_FILE
@@ -72,7 +54,7 @@ def _registered_metrics() -> list[str]:
     return METRICS.names()
 
 
-def name_of(request: Request) -> str:
+def name_of(request: GateConfig) -> str:
     """Return the name of the gate: letters, digits and ``_. -`` alone, so that it stands in every format as it is."""
     folder = request.run if request.run.is_dir() else request.run.parent
     name = request.name or folder.resolve().name
