@@ -121,9 +121,9 @@ def test_the_folder_holds_strict_json_every_answer_samples_and_a_page(swept: Str
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("{", "no findings of a sweep"),
-        ("[]", "no findings of a sweep"),
-        ('{"schema_version": "0.9"}', "schema version '0.9'"),
+        ("{", "it is not JSON"),
+        ("[]", "no JSON object"),
+        ('{"schema_version": "0.9"}', "schema_version '0.9', expected '1.1'"),
         ('{"schema_version": "1.1"}', "no findings of a sweep"),
     ],
 )

@@ -1,10 +1,10 @@
 """What a sweep found, as data: the content of stress.json, from which every table and page is made."""
 
-import json
 import math
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from vstain_bench.base.files import parse_json, to_json
 from vstain_bench.errors import InputError
 from vstain_bench.judge.stress.config import PerturbedSide
 from vstain_bench.words import Direction
@@ -175,7 +175,7 @@ class Findings(_Record):
 
     def to_json(self) -> str:
         """Return strict JSON; equal findings give equal bytes."""
-        return json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return to_json(self.model_dump(mode="json"))
 
     @property
     def displacements(self) -> tuple[float, ...]:
@@ -189,21 +189,19 @@ def read_findings(text: str, where: str) -> Findings:
     Raises:
         InputError: it is no such file, or of another version.
     """
+    kind, step = (
+        "stress.json as 'vstain-bench stress' writes it",
+        "Give the same stress command again with this version.",
+    )
+    content = parse_json(
+        text, where, kind, version=("schema_version", SCHEMA_VERSION), next_step=step, fault=InputError
+    )
     try:
-        content = json.loads(text)
-        if isinstance(content, dict) and content.get("schema_version") != SCHEMA_VERSION:
-            raise InputError(
-                where=where,
-                found=f"schema version {content.get('schema_version')!r}",
-                expected=f"'{SCHEMA_VERSION}'",
-                next_step="Give the same stress command again with this version of vstain-bench.",
-            )
         return Findings.model_validate(content)
-    except (json.JSONDecodeError, ValidationError) as fault:
+    except ValidationError as fault:
+        first = str(fault).splitlines()[0]
         raise InputError(
-            where=where,
-            found=f"no findings of a sweep: {str(fault).splitlines()[0]}",
-            expected="stress.json as 'vstain-bench stress' writes it",
+            where=where, found=f"no findings of a sweep: {first}", expected=kind, next_step=step
         ) from fault
 
 

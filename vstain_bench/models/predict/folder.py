@@ -23,6 +23,8 @@ from vstain_bench.tiles.sources import SourceTile
 
 _HALF = re.compile(r"\..+\.(?:png|jpg|csv|json)\.[a-z0-9_]{8}\.(?:png|jpg|csv|json)")
 """What ``files.replacing`` calls a file until it is whole."""
+VERSION = "1.0"
+"""Of predict.json."""
 HEADER = ("tile", "file", "source_sha256", "sha256")
 
 
@@ -98,8 +100,10 @@ class PredictionFolder(JobFolder):
 
     def read_facts(self) -> dict[str, Any]:
         """Return what predict.json says."""
-        step = "Delete the folder, or repair it."
-        return read_json(self.facts, "predict.json of a prediction", next_step=step, fault=MachineError)
+        return read_json(
+            self.facts, "predict.json of a prediction", version=("schema_version", VERSION),
+            next_step="Delete the folder, or repair it.", fault=MachineError,
+        )  # fmt: skip
 
     def recorded(self) -> list[Done]:
         """Return the images that predicted.csv names; a line that was torn by a kill is left out."""

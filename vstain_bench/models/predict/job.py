@@ -21,7 +21,7 @@ from vstain_bench.models.contract import Adapter, Loading, Mode
 from vstain_bench.models.named_weights import Weights, find_weights
 from vstain_bench.models.predict.config import PredictConfig
 from vstain_bench.models.predict.fitting import Fit, Tiling, fit, settle_tiling
-from vstain_bench.models.predict.folder import Done, PredictionFolder, as_problem
+from vstain_bench.models.predict.folder import VERSION, Done, PredictionFolder, as_problem
 from vstain_bench.models.predict.plausible import require_he
 from vstain_bench.models.predict.staining import Staining, stain_tiles
 from vstain_bench.models.predict.writing import Writer
@@ -84,7 +84,7 @@ class Job:
         config, card = self.config, self.adapter.card
         place = config.source or config.manifest or f"{config.dataset} {config.root} {config.split or ''}".strip()
         return {
-            "schema_version": "1.0",
+            "schema_version": VERSION,
             "model": {"summary": card.summary, "citation": card.citation, "licence": card.licence},
             "weights": {"file": self.weights.origin, "sha256": self.weights.sha256} if self.weights else None,
             "mode": self.mode.summary,
