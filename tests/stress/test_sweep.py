@@ -7,7 +7,7 @@ import jsonschema
 import pandas as pd
 import pytest
 
-from vstain_bench.base.config import make_config
+from vstain_bench.base.config import RunConfig, make_config
 from vstain_bench.base.listener import Listener
 from vstain_bench.cli.main import call
 from vstain_bench.errors import InputError, UsageError
@@ -15,6 +15,7 @@ from vstain_bench.judge.stress.config import PerturbedSide, StressConfig
 from vstain_bench.judge.stress.findings import Findings, Verdict, read_findings
 from vstain_bench.judge.stress.folder import StressFolder
 from vstain_bench.judge.stress.job import run_stress
+from vstain_bench.judge.stress.runs import with_runs
 from vstain_bench.judge.stress.sweep import CLEAN, REAL, Condition, make_conditions
 from vstain_bench.judge.stress.verdict import judge, sort_answers
 from vstain_bench.measure.protocol import read_protocol
@@ -364,3 +365,13 @@ def test_an_unknown_format_is_named(swept: StressFolder, capsys: pytest.CaptureF
 def test_an_unknown_schema_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["schema", "strss"]) == 2
     assert "Did you mean 'stress'?" in capsys.readouterr().err
+
+
+def test_models_are_displaced_where_a_run_or_folder_is_named_and_only_there(tmp_path: Path) -> None:
+    config = RunConfig(manifest=tmp_path / "tiles.csv", metrics="ssim", controls=3)
+    (tmp_path / "config.toml").write_text(config.to_toml(), "utf-8")
+    (tmp_path / "results.json").write_text("{}", "utf-8")
+    named = make_config(with_runs({"generated": [str(tmp_path)], "metrics": None}), model=StressConfig)
+    assert (named.manifest, named.models, named.protocol) == (config.manifest, True, "stress"), "models of a manifest"
+    file = make_config(with_runs({"generated": None}), tmp_path / "config.toml", model=StressConfig)
+    assert (file.manifest, file.models, file.generated) == (config.manifest, False, {})

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from vstain_bench.base.config import InputConfig, ModelFolders, Names, RunConfig, option
 
 PerturbedSide = Literal["generated", "real", "both", "source"]
@@ -14,6 +16,7 @@ class StressConfig(RunConfig):
         {}, "Finished runs, or folders of generated tiles: their models are displaced, too.",
         metavar="[RUN | GENERATED]...",
     )  # fmt: skip
+    models: bool = Field(False, description="Whether the models of a manifest are displaced, too; folders always are")
     seed: int = option(0, "Of partners and intervals.")
     protocol: str = option("stress", "Named list of metrics.")
     perturbations: Names = option((), "Names from 'list perturbations', with commas.", shown="all")

@@ -64,7 +64,7 @@ def run_stress(
     protocol = protocol_of(config)
     store = WeightsStore(config.weights_dir, offline=config.offline)
     with use_store(store), folder.claimed(), _one_thread_each():
-        inputs = read_inputs(config, models=bool(config.generated))
+        inputs = read_inputs(config, models=config.models or bool(config.generated))
         require_complete(inputs, config.on_error)
         _require_pixel_size(inputs)
         if side == "source" and not inputs.has_source:

@@ -24,7 +24,7 @@ def with_runs(given: Mapping[str, object]) -> dict[str, object]:
         *(each for each in paths if Path(each) not in runs),
     ]
     asked = {key: value for key, value in given.items() if value is not None}
-    return {"protocol": "stress", **found, **asked, "generated": folders}
+    return {"protocol": "stress", **found, **asked, "generated": folders, "models": bool(paths)}
 
 
 def inputs_of(runs: Sequence[Path]) -> tuple[dict[str, object], dict[str, Path]]:
