@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -24,6 +25,7 @@ from vstain_bench.phantom import PhantomSet
 from vstain_bench.present.formats import FORMATS
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.stain.nuclei import NUCLEI_DETECTORS
+from vstain_bench.testing import LAWS
 from vstain_bench.tiles.layouts import LAYOUTS
 
 PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
@@ -32,7 +34,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
 def blocks() -> dict[str, str]:
     """The page's code by what it shows."""
     found = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), flags=re.DOTALL)
-    shown = ("metric", "detector", "encoder", "layout", "control", "recipe", "adapter", "format")
+    shown = ("metric", "laws", "detector", "encoder", "layout", "control", "recipe", "adapter", "format")
     assert len(found) == len(shown), f"premise: the page shows {', '.join(shown)}"
     return dict(zip(shown, found, strict=True))
 
@@ -68,17 +70,27 @@ def test_a_metric_and_an_encoder_in_files_of_their_own(
     row, control = table.find("faithful", "saturation_error"), table.find("control:mean-colour", "saturation_error")
     assert row is not None
     assert control is not None
-    assert row.signature == "saturation_error|cmp:generated-real|power:2.0|v:1"
+    assert table.metric(row).signature == "saturation_error|cmp:generated-real|power:2.0|v:1"
     assert row.value is not None
     assert row.low is not None
     assert control.value is not None
     assert row.value < control.value
     distance = table.find("faithful", "fd_mean-colour")
     assert distance is not None
-    assert "mean-colour-v1" in distance.signature
+    assert "mean-colour-v1" in table.metric(distance).signature
     capsys.readouterr()
     assert call(["list", "metrics", *options[:2]]) == 0
     assert "saturation_error" in capsys.readouterr().out
+
+
+def test_the_page_s_test_of_a_metric_runs_every_law(tmp_path: Path) -> None:
+    (tmp_path / "saturation.py").write_text(blocks()["metric"], "utf-8")
+    (tmp_path / "test_saturation.py").write_text(blocks()["laws"], "utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_saturation.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    skipped = 2  # it has no leave_out, and no parameter that is a text
+    assert f"{len(LAWS) - skipped} passed, {skipped} skipped" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -195,7 +207,7 @@ def test_the_page_s_detector_works_with_a_package_of_stardist_s_form(
     f1, count = (table.find("faithful", name) for name in ("nuclei_f1", "nuclei_count_error"))
     assert f1 is not None
     assert count is not None
-    assert "detector:stardist" in f1.signature
+    assert "detector:stardist" in table.metric(f1).signature
     assert count.value == 0.0, "two in every tile"
     assert f1.value is not None
     assert 0.5 <= f1.value < 1.0, "one is at the same place in every tile, the other where it is darkest"

@@ -16,6 +16,7 @@ LAYERS = (
     ("cli",),
     ("present",),
     ("judge",),
+    ("testing",),
     ("measure", "models"),
     ("metrics", "networks", "results", "stats"),
     ("tiles", "stain", "phantom"),

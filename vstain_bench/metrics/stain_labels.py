@@ -79,7 +79,7 @@ def dab_class_order_violations(*, order: str = HER2_ORDER, background: str = "ti
         raise UsageError(
             where="metric 'dab_class_order_violations', parameter 'order'",
             found=repr(order),
-            expected=f"labels from the least stained to the most, such as '{HER2_ORDER}'",
+            expected=f"labels from the least stained to the most, such as '{HER2_ORDER}' or '0<3+'",
         )
 
     def observe(batch: Batch) -> Rows:
