@@ -187,28 +187,23 @@ def _refused(header: Header, policy: DecodePolicy, icc_differs: bool) -> Iterato
 
 def explain_unknown(content: Content, head: bytes) -> NoReturn:
     """Raise the ``DecodeError`` for a file that starts with ``head`` and is neither PNG, JPEG nor TIFF."""
-    next_step = "Save it as 8-bit RGB PNG, or take it out of the folder."
-    for offset, magic, name in _FOREIGN:
-        if head[offset : offset + len(magic)] == magic:
-            content.refuse(name, expected="a PNG, JPEG or TIFF image", next_step=next_step)
     text = head.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
-    is_text = "\0" not in text and text.count("\ufffd") <= len(text) // 10
-    start = printable(text[:40])
-    if "<svg" in text:
-        content.refuse("an SVG file", expected="a PNG, JPEG or TIFF image", next_step=next_step)
     if text.startswith("version https://git-lfs"):
         content.refuse("a Git LFS pointer", expected="the image itself", next_step="Run git lfs pull.")
     if not head.strip(b"\0"):
         content.damaged("only zero bytes at its start, as after an interrupted copy")
-    if is_text:
+    known = [name for offset, magic, name in _FOREIGN if head[offset:].startswith(magic)]
+    if known or "<svg" in text:
+        found = known[0] if known else "an SVG file"
+    elif "\0" not in text and text.count("\ufffd") <= len(text) // 10:
         cause = "; a failed download?" if text.startswith(("<", "{")) else ""
-        content.refuse(
-            f"text that starts with '{start}'{cause}", expected="a PNG, JPEG or TIFF image", next_step=next_step
-        )
+        found = f"text that starts with '{printable(text[:40])}'{cause}"
+    else:
+        found = f"bytes of no known image format ({head[:8].hex(' ')} ...)"
     content.refuse(
-        f"bytes of no known image format ({head[:8].hex(' ')} ...)",
+        found,
         expected="a PNG, JPEG or TIFF image",
-        next_step=next_step,
+        next_step="Save it as 8-bit RGB PNG, or take it out of the folder.",
     )
 
 

@@ -5,7 +5,6 @@ here, and a whole-slide image or a stack is refused by what it holds, before any
 """
 
 import contextlib
-import functools
 import logging
 import math
 from collections.abc import Collection
@@ -254,29 +253,24 @@ def _check_segments(content: Content, ifd: tifffile.TiffPage, max_pixels: int) -
 
 
 def _require_codec(content: Content, ifd: tifffile.TiffPage) -> None:
-    for kind, value in (("compression", ifd.compression), ("predictor", ifd.predictor)):
-        if _is_available(kind, int(value)):
+    """Try the codecs on no data: one that this build of imagecodecs lacks is found all the same, and fails here."""
+    codecs = tifffile.TIFF
+    for kind, known, value in (
+        ("compression", codecs.DECOMPRESSORS, ifd.compression),
+        ("predictor", codecs.UNPREDICTORS, ifd.predictor),
+    ):
+        if value not in known:
+            content.refuse(f"a TIFF of unknown {kind} {_name(value)}", next_step="Save it as PNG.")
+        try:
+            known[value](b"")
+        except ImportError:
+            raise MachineError(
+                where=content.where,
+                found=f"no codec on this machine for {kind} {_name(value)}",
+                next_step="Install a build of imagecodecs that has it, or save the file as PNG.",
+            ) from None
+        except Exception:  # whatever a codec says to no data, it is there
             continue
-        if not isinstance(value, (tifffile.COMPRESSION, tifffile.PREDICTOR)):
-            content.damaged(f"a TIFF of unknown {kind} {value}")
-        raise MachineError(
-            where=content.where,
-            found=f"no codec on this machine for {kind} {_name(value)}",
-            next_step="Install a build of imagecodecs that has it, or save the file as PNG.",
-        )
-
-
-@functools.cache
-def _is_available(kind: str, code: int) -> bool:
-    """Whether there is a codec: one that this build lacks is found all the same, and fails when it is called."""
-    codecs = tifffile.TIFF.DECOMPRESSORS if kind == "compression" else tifffile.TIFF.UNPREDICTORS
-    try:
-        codecs[code](b"")
-    except (ImportError, KeyError):
-        return False
-    except Exception:  # whatever a codec says to no data, it is there
-        return True
-    return True
 
 
 def _name(value: object) -> str:
