@@ -21,11 +21,9 @@ def check(
 
     Example: vstain-bench check out/tiles --real data/IHC --source data/HE --deep
     """
-    from vstain_bench.base.registry import load_plugins
     from vstain_bench.cli.output import print_audit, print_json
     from vstain_bench.tiles.inputs import read_inputs
 
-    load_plugins(settings.plugin)
     with listening(quiet) as listener:
         found = read_inputs(settings, deep=deep, progress=listener.phase("checking files"))
     audit = found.audit
