@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from vstain_bench.base.config import RunConfig
-from vstain_bench.judge.leaderboard.job import Request, make_leaderboard
+from vstain_bench.judge.leaderboard.config import LeaderboardConfig
+from vstain_bench.judge.leaderboard.job import make_leaderboard
 from vstain_bench.judge.stress.config import StressConfig
 from vstain_bench.judge.stress.job import run_stress
 from vstain_bench.measure.run import run
@@ -49,7 +50,7 @@ def main(folder: Path) -> None:
     single = METRICS.replace(",fd_random", "")
     sweep = StressConfig(real=tiles.real, source=tiles.source, metrics=single, mpp=0.5, limit=8)
     run_stress(sweep, folder / "stress")
-    request = Request(title="Virtual HER2, simulated", trust=folder / "stress", published=("bci",))
+    request = LeaderboardConfig(title="Virtual HER2, simulated", trust=folder / "stress", published=("bci",))
     sys.stdout.write(f"{publish_site(make_leaderboard(runs, request), folder / 'site')}\n")
 
 

@@ -10,7 +10,8 @@ from statsmodels.stats.multitest import multipletests
 
 from tests.compare.studies import Study, write_study
 from vstain_bench.base.randomness import seed_of
-from vstain_bench.judge.compare.job import Request, compare
+from vstain_bench.judge.compare.config import CompareConfig
+from vstain_bench.judge.compare.job import compare
 from vstain_bench.metrics.kernel import kernel_distance
 from vstain_bench.present.sentences.comparison import notes
 from vstain_bench.results.comparison import Comparison, Contrast
@@ -55,7 +56,7 @@ def study(**changes: object) -> Study:
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     path = write_study(tmp_path_factory.mktemp("contrasts") / "run", study()).path
-    return compare([path], Request(primary=("ssim", "kd_random")))
+    return compare([path], CompareConfig(primary=("ssim", "kd_random")))
 
 
 def contrast(comparison: Comparison, model: str, metric: str, label: str | None = None) -> Contrast:
@@ -150,7 +151,7 @@ def test_verdicts(found: Comparison) -> None:
 
 def test_another_reference_mirrors_the_difference(found: Comparison, tmp_path: Path) -> None:
     path = write_study(tmp_path / "run", study()).path
-    mirrored = compare([path], Request(primary=("ssim", "kd_random"), reference="better"))
+    mirrored = compare([path], CompareConfig(primary=("ssim", "kd_random"), reference="better"))
     for metric in ("ssim", "mae", "kd_random"):
         one, other = contrast(found, "better", metric), contrast(mirrored, "plain", metric)
         assert other.difference == pytest.approx(-float(one.difference or 0), abs=1e-12)
@@ -168,7 +169,7 @@ def test_a_label_is_the_study_of_its_tiles(found: Comparison, tmp_path: Path, me
         rows={model: {"kd_random": each["kd_random"][kept]} for model, each in study().rows.items()},
         groups=[group for group, inside in zip(GROUPS, kept, strict=True) if inside],
     )
-    alone = compare([write_study(tmp_path / "part", part).path], Request())
+    alone = compare([write_study(tmp_path / "part", part).path], CompareConfig())
     one, other = contrast(found, "better", metric, "2+"), contrast(alone, "better", metric)
     assert one.difference == pytest.approx(other.difference, abs=1e-12)
     assert one.p == pytest.approx(other.p, abs=1e-12)
@@ -181,7 +182,7 @@ def test_models_in_one_run_or_in_several_give_the_same(found: Comparison, tmp_pa
     for name in ("plain", "better", "alike"):
         one = study(values={name: whole.values[name]}, rows={name: whole.rows[name]})
         paths.append(write_study(tmp_path / name, one).path)
-    apart = compare(paths, Request(primary=("ssim", "kd_random")))
+    apart = compare(paths, CompareConfig(primary=("ssim", "kd_random")))
     assert apart.contrasts == found.contrasts
 
 
@@ -189,7 +190,7 @@ def test_equal_models_are_equal(tmp_path: Path) -> None:
     one = study().values["plain"]
     rows = study().rows["plain"]
     twins = study(values={"a": one, "b": one}, rows={"a": rows, "b": rows})
-    for each in compare([write_study(tmp_path / "run", twins).path], Request()).contrasts:
+    for each in compare([write_study(tmp_path / "run", twins).path], CompareConfig()).contrasts:
         assert each.difference == 0
         assert each.verdict == "equal"
         assert each.p in (1.0, None)
@@ -201,7 +202,7 @@ def test_tiles_without_a_finite_value_are_left_out_for_both(tmp_path: Path, refe
     copied = two.copy()
     copied[3] = np.inf
     given = Study(values={"a": {"psnr": one}, "b": {"psnr": copied}}, groups=GROUPS)
-    found = compare([write_study(tmp_path / "run", given).path], Request(reference=reference))
+    found = compare([write_study(tmp_path / "run", given).path], CompareConfig(reference=reference))
     kept = np.arange(TILES) != 3
     model, sign = ("b", 1) if reference == "a" else ("a", -1)
     psnr = contrast(found, model, "psnr")
@@ -219,7 +220,7 @@ def test_where_a_target_is_best_distances_from_it_are_compared(tmp_path: Path) -
         values={"over": {"dab_od_bias": above}, "under": {"dab_od_bias": -above}, "near": {"dab_od_bias": above / 4}},
         groups=GROUPS,
     )
-    found = compare([write_study(tmp_path / "run", given).path], Request())
+    found = compare([write_study(tmp_path / "run", given).path], CompareConfig())
     opposite, near = contrast(found, "under", "dab_od_bias"), contrast(found, "near", "dab_od_bias")
     assert opposite.difference == pytest.approx(0.0, abs=1e-12)
     assert opposite.verdict != "worse"
@@ -233,7 +234,7 @@ def test_five_patients_cannot_be_significant_however_clear_they_are(tmp_path: Pa
     given = Study(
         values={"a": {"ssim": np.full(20, 0.5)}, "b": {"ssim": np.linspace(0.8, 0.9, 20)}}, groups=groups
     )  # fmt: skip
-    found = compare([write_study(tmp_path / "run", given).path], Request())
+    found = compare([write_study(tmp_path / "run", given).path], CompareConfig())
     one = contrast(found, "b", "ssim")
     assert (one.p, one.smallest_p, one.verdict) == (0.0625, 0.0625, "powerless")
     assert any("annot be significant with 5 patients (smallest p 0.0625): 6 patients" in note for note in notes(found))
@@ -247,11 +248,11 @@ def test_corrections_can_take_the_last_power(tmp_path: Path) -> None:
         values={"a": {"ssim": ramp, "mae": ramp}, "b": {"ssim": ramp * 2, "mae": ramp / 2}}, groups=groups
     )  # fmt: skip
     path = write_study(tmp_path / "run", given).path
-    both = compare([path], Request())
+    both = compare([path], CompareConfig())
     assert {each.verdict for each in both.overall()} == {"powerless"}
     assert contrast(both, "b", "ssim").attainable_p == 0.0625
     assert any("after Holm over 2 tests (smallest adjusted p 0.062): 7 patients" in note for note in notes(both))
-    one = compare([path], Request(primary=("ssim",)))
+    one = compare([path], CompareConfig(primary=("ssim",)))
     assert contrast(one, "b", "ssim").verdict == "better"
     assert contrast(one, "b", "mae").verdict == "better"
 
@@ -259,7 +260,7 @@ def test_corrections_can_take_the_last_power(tmp_path: Path) -> None:
 def test_one_patient_gives_a_difference_and_no_test(tmp_path: Path) -> None:
     ramp = np.linspace(0.1, 0.2, 4)
     given = Study(values={"a": {"ssim": ramp}, "b": {"ssim": ramp * 2}}, groups=["p"] * 4)
-    one = contrast(compare([write_study(tmp_path / "run", given).path], Request()), "b", "ssim")
+    one = contrast(compare([write_study(tmp_path / "run", given).path], CompareConfig()), "b", "ssim")
     assert one.difference == pytest.approx(0.15)
     assert (one.p, one.low, one.verdict, one.interval) == (None, None, "powerless", "none: fewer than two groups")
 
@@ -267,7 +268,7 @@ def test_one_patient_gives_a_difference_and_no_test(tmp_path: Path) -> None:
 def test_wilcoxon_on_request(tmp_path: Path) -> None:
     path = write_study(tmp_path / "run", study()).path
     given = study().values
-    one = contrast(compare([path], Request(test="wilcoxon")), "alike", "ssim")
+    one = contrast(compare([path], CompareConfig(test="wilcoxon")), "alike", "ssim")
     expected = stats.wilcoxon(means(given["alike"]["ssim"] - given["plain"]["ssim"])).pvalue
     assert one.p == pytest.approx(float(expected), abs=1e-10)
     assert one.test == "Wilcoxon signed rank"
@@ -279,7 +280,7 @@ def test_the_mean_of_patients_and_of_tiles_can_point_to_opposite_sides(tmp_path:
     gain = np.where(np.array(groups) == "big", -0.1, np.linspace(0.04, 0.06, 76))
     base = np.full(76, 0.5)
     given = Study(values={"a": {"ssim": base}, "b": {"ssim": base + gain}}, groups=groups)
-    found = compare([write_study(tmp_path / "run", given).path], Request())
+    found = compare([write_study(tmp_path / "run", given).path], CompareConfig())
     one = contrast(found, "b", "ssim")
     assert one.difference is not None
     assert one.group_difference is not None

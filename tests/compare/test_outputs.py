@@ -16,7 +16,8 @@ from PIL import Image
 
 from tests.compare.studies import Study, write_study
 from vstain_bench.cli.main import call
-from vstain_bench.judge.compare.job import Request, compare
+from vstain_bench.judge.compare.config import CompareConfig
+from vstain_bench.judge.compare.job import compare
 from vstain_bench.present.formats import render
 from vstain_bench.present.numbers import p_value, signed
 from vstain_bench.present.publish import publish_comparison
@@ -47,12 +48,12 @@ def write(path: Path, *, model: str = "theirs", labels: bool = True, grouped: bo
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
-    return compare([write(tmp_path_factory.mktemp("outputs") / "run")], Request(primary=("ssim",)))
+    return compare([write(tmp_path_factory.mktemp("outputs") / "run")], CompareConfig(primary=("ssim",)))
 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
-    return compare([write(tmp_path_factory.mktemp("hostile") / "run", model=HOSTILE)], Request())
+    return compare([write(tmp_path_factory.mktemp("hostile") / "run", model=HOSTILE)], CompareConfig())
 
 
 def test_json_is_strict_and_returns(found: Comparison) -> None:
@@ -63,7 +64,7 @@ def test_json_is_strict_and_returns(found: Comparison) -> None:
 
 
 def test_the_same_runs_give_the_same_bytes_wherever_they_lie(found: Comparison, tmp_path: Path) -> None:
-    other = compare([write(tmp_path / "elsewhere" / "run")], Request(primary=("ssim",)))
+    other = compare([write(tmp_path / "elsewhere" / "run")], CompareConfig(primary=("ssim",)))
     for name in ("terminal", "md", "latex", "csv", "json", "html"):
         assert render(document(other), name) == render(document(found), name), name
 
@@ -184,7 +185,7 @@ def test_figures_are_files_of_their_kind_with_the_same_bytes(
 
 
 def test_without_labels_or_patients_the_outputs_say_so(tmp_path: Path) -> None:
-    bare = compare([write(tmp_path / "run", labels=False, grouped=False)], Request())
+    bare = compare([write(tmp_path / "run", labels=False, grouped=False)], CompareConfig())
     assert unit_of_test(bare) == "tile"
     assert any("No patient or slide is known" in note for note in notes(bare))
     for name in ("terminal", "md", "latex", "csv", "json", "html"):

@@ -11,7 +11,8 @@ from tests.leaderboard.simulated import HOSTILE, Simulated, write_run
 from vstain_bench.base.text import printable
 from vstain_bench.cli.main import call
 from vstain_bench.judge.leaderboard.board import Leaderboard
-from vstain_bench.judge.leaderboard.job import Request, make_leaderboard
+from vstain_bench.judge.leaderboard.config import LeaderboardConfig
+from vstain_bench.judge.leaderboard.job import make_leaderboard
 from vstain_bench.judge.leaderboard.trust import read_trust
 from vstain_bench.judge.stress.findings import Equivalent, Estimate, Findings, HalfLife, Monotone, Ordering, Verdict
 from vstain_bench.metrics import build
@@ -64,7 +65,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Leaderboard:
     models = {name: place / 2 for place, name in enumerate(HOSTILE)}
     run = Simulated(models, labels=("0", '3+"><b>|'), groups=8)
     path = write_run(tmp_path_factory.mktemp("hostile") / "run", run).path
-    return make_leaderboard([path], Request(title="a | *b* <i>")).leaderboard
+    return make_leaderboard([path], LeaderboardConfig(title="a | *b* <i>")).leaderboard
 
 
 def test_figures_of_a_sweep_are_those_over_all_defects(sweep: Path) -> None:
@@ -80,7 +81,7 @@ def test_figures_of_a_sweep_are_those_over_all_defects(sweep: Path) -> None:
 
 def test_figures_stand_above_the_column_of_their_very_definition(sweep: Path, tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", Simulated({"a": 0.0, "b": 1.0}, groups=8)).path
-    made = make_leaderboard([run], Request(trust=sweep))
+    made = make_leaderboard([run], LeaderboardConfig(trust=sweep))
     text = render(document(made.leaderboard), "md")
     assert r"| *right tile first, 2 µm off* | **0.43** \[0.33, 0.53\] | – | – |" in text
     assert r"| *right tile first, 4 µm off* | **0.21** \[0.11, 0.31\] | – | – |" in text

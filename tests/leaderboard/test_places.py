@@ -12,7 +12,8 @@ from vstain_bench.cli.main import call
 from vstain_bench.errors import InputError, UsageError
 from vstain_bench.judge.evidence import Evidence
 from vstain_bench.judge.leaderboard.board import Leaderboard, Section
-from vstain_bench.judge.leaderboard.job import Made, Request, make_leaderboard
+from vstain_bench.judge.leaderboard.config import LeaderboardConfig
+from vstain_bench.judge.leaderboard.job import Made, make_leaderboard
 from vstain_bench.present.formats import render
 from vstain_bench.present.subjects.leaderboard import document
 from vstain_bench.results.folder import RunFolder
@@ -21,7 +22,7 @@ from vstain_bench.stats.ranking import apart_by_groups, bootstrap_draws, rank_mo
 CLEAR = {"weak": 0.0, "strong": 4.0, "middle": 2.0}
 
 
-def board(*paths: Path, request: Request = Request()) -> Leaderboard:  # noqa: B008  (a frozen value)
+def board(*paths: Path, request: LeaderboardConfig = LeaderboardConfig()) -> Leaderboard:  # noqa: B008  (a frozen value)
     return make_leaderboard(paths, request).leaderboard
 
 
@@ -107,7 +108,7 @@ def test_runs_that_differ_are_never_ranked_together(
 def test_the_metrics_that_agree_can_be_ranked_by_name(tmp_path: Path) -> None:
     one = write_run(tmp_path / "one", Simulated({"a": 0.0})).path
     other = write_run(tmp_path / "other", Simulated({"b": 2.0}, metrics="ssim(sigma=2.0),psnr,fd_random")).path
-    (section,) = sections(board(one, other, request=Request(metrics=("psnr", "fd_random"))))
+    (section,) = sections(board(one, other, request=LeaderboardConfig(metrics=("psnr", "fd_random"))))
     assert places(section, "psnr") == {"b": (1, False, 1, 1), "a": (2, False, 2, 2)}
     assert [head.metric for head in section.heads] == ["psnr", "fd_random"]
 
@@ -234,17 +235,19 @@ def test_a_trial_run_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("paths", "request_", "expected"),
     [
-        ((), Request(), "neither a run nor published tables"),
-        (("run", "run"), Request(), "given twice"),
-        (("nothing",), Request(), "no such folder or file"),
-        (("run",), Request(metrics=("sim",)), "no run has this metric.*Did you mean 'ssim'"),
-        (("run",), Request(published=("tcga",)), "no such data set"),
-        (("run",), Request(trust=Path("nothing")), "no stress.json"),
-        (("empty",), Request(), "no results.json"),
-        (("broken.json",), Request(), "not a results table"),
+        ((), LeaderboardConfig(), "neither a run nor published tables"),
+        (("run", "run"), LeaderboardConfig(), "given twice"),
+        (("nothing",), LeaderboardConfig(), "no such folder or file"),
+        (("run",), LeaderboardConfig(metrics=("sim",)), "no run has this metric.*Did you mean 'ssim'"),
+        (("run",), LeaderboardConfig(published=("tcga",)), "no such data set"),
+        (("run",), LeaderboardConfig(trust=Path("nothing")), "no stress.json"),
+        (("empty",), LeaderboardConfig(), "no results.json"),
+        (("broken.json",), LeaderboardConfig(), "not a results table"),
     ],
 )
-def test_what_cannot_be_shown_is_told(paths: tuple[str, ...], request_: Request, expected: str, tmp_path: Path) -> None:
+def test_what_cannot_be_shown_is_told(
+    paths: tuple[str, ...], request_: LeaderboardConfig, expected: str, tmp_path: Path
+) -> None:
     write_run(tmp_path / "run", Simulated({"a": 0.0}, metrics="ssim"))
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken.json").write_text("{}", encoding="utf-8")
@@ -255,7 +258,7 @@ def test_what_cannot_be_shown_is_told(paths: tuple[str, ...], request_: Request,
 def test_the_same_runs_give_the_same_bytes_wherever_they_lie(tmp_path: Path) -> None:
     def made(place: str) -> Made:
         paths = [write_run(tmp_path / place / name, Simulated({name: 1.0})).path for name in ("one", "other")]
-        return make_leaderboard(paths, Request(published=("bci",)))
+        return make_leaderboard(paths, LeaderboardConfig(published=("bci",)))
 
     here, there = made("here"), made("there")
     for name in ("terminal", "md", "latex", "csv", "json", "html"):

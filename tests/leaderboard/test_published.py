@@ -10,7 +10,8 @@ import pytest
 from vstain_bench.cli.main import call
 from vstain_bench.errors import UsageError
 from vstain_bench.judge.leaderboard.check_published import check_published
-from vstain_bench.judge.leaderboard.job import Request, make_leaderboard
+from vstain_bench.judge.leaderboard.config import LeaderboardConfig
+from vstain_bench.judge.leaderboard.job import make_leaderboard
 from vstain_bench.judge.leaderboard.published import Published, PublishedTable, names, parse_published, read_published
 from vstain_bench.present.formats import render
 from vstain_bench.present.subjects.leaderboard import document
@@ -95,7 +96,7 @@ def test_the_tables_are_rendered_as_they_stand_in_the_paper(
 
 
 def test_latex_and_json_hold_the_same_cells(her2match: Published) -> None:
-    made = make_leaderboard((), Request(published=("her2match",))).leaderboard
+    made = make_leaderboard((), LeaderboardConfig(published=("her2match",))).leaderboard
     latex = render(document(made), "latex")
     for row in TABLES["Table 1"].items():
         cells = (re.sub(r" ± ([\d.]+)", r" {\\scriptsize $\\pm$ \1}", cell) for cell in row[1])
@@ -174,7 +175,7 @@ def test_one_source_of_truth_that_ships_with_the_package() -> None:
 
 
 def test_second_hand_numbers_say_so() -> None:
-    text = render(document(make_leaderboard((), Request(published=("mist", "bci"))).leaderboard), "md")
+    text = render(document(make_leaderboard((), LeaderboardConfig(published=("mist", "bci"))).leaderboard), "md")
     assert text.count("second-hand") >= 5
 
 

@@ -16,7 +16,8 @@ from tests.present.run_folders import write_run as write_pictured_run
 from tests.present.run_folders import write_tiles
 from tests.records import record
 from vstain_bench.base.text import printable
-from vstain_bench.judge.leaderboard.job import Request, make_leaderboard
+from vstain_bench.judge.leaderboard.config import LeaderboardConfig
+from vstain_bench.judge.leaderboard.job import make_leaderboard
 from vstain_bench.present.pages.card import find_cards, read_card
 from vstain_bench.present.site import page_names, publish_site
 from vstain_bench.results.folder import RunFolder
@@ -61,7 +62,7 @@ def fifty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site of 50 runs with 20 metrics, beside the tables of HER2match."""
     root = tmp_path_factory.mktemp("fifty")
     paths = write_many(root / "runs", runs=FIFTY, groups=8)
-    made = make_leaderboard(paths, Request(title='<b>Fifty</b> & "one"', published=("her2match",)))
+    made = make_leaderboard(paths, LeaderboardConfig(title='<b>Fifty</b> & "one"', published=("her2match",)))
     return publish_site(made, root / "site").parent
 
 
@@ -96,7 +97,7 @@ def test_every_link_leads_to_a_page_or_a_section(fifty: Path, reader: Reader) ->
 def test_names_of_pages_are_harmless(fifty: Path) -> None:
     for path in fifty.rglob("*"):
         assert re.fullmatch(r"[a-z0-9-]+(\.html|\.json)?", path.name), path.name
-    made = make_leaderboard([], Request(published=("bci",))).leaderboard
+    made = make_leaderboard([], LeaderboardConfig(published=("bci",))).leaderboard
     assert page_names(entrant for _, _, entrant in made.entrants()) == {}
 
 
@@ -116,7 +117,7 @@ def test_hostile_names_are_text(fifty: Path) -> None:
 
 def test_published_rows_stand_in_the_table_of_their_protocol(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", Simulated({"mine": 1.0}, metrics="psnr,css", protocol="cssp2p-2025")).path
-    publish_site(make_leaderboard([run], Request(published=("her2match",))), tmp_path / "site")
+    publish_site(make_leaderboard([run], LeaderboardConfig(published=("her2match",))), tmp_path / "site")
     page = (tmp_path / "site" / "index.html").read_text("utf-8")
     table = Reader(page).tables[0]
     assert ["CSSP2P GAN", "18± 4", "0.35± 0.10"] in table
@@ -132,7 +133,7 @@ def test_a_kernel_distance_is_shown_in_our_unit_with_its_digits(tmp_path: Path) 
     content["rows"].append(row | {"metric": "kid_subsets", "value": 0.05})
     content["metrics"].append(record("kid_subsets|cmp:generated-real|v:1", better="lower").model_dump(mode="json"))
     folder.results.write_text(json.dumps(content), encoding="utf-8")
-    publish_site(make_leaderboard([folder.path], Request(published=("her2match",))), tmp_path / "site")
+    publish_site(make_leaderboard([folder.path], LeaderboardConfig(published=("her2match",))), tmp_path / "site")
     table = Reader((tmp_path / "site" / "index.html").read_text("utf-8")).tables[0]
     assert ["CSSP2P GAN", "18± 4", "0.025± 0.007"] in table
 
@@ -151,7 +152,7 @@ def test_a_models_page_has_its_tiles_and_its_card(tmp_path: Path) -> None:
     (own / "card.json").write_text(json.dumps(card), encoding="utf-8")
     scores = {"plain": {"css": [0.5, 0.6, 0.7], "ssim": [0.3, 0.6, 0.9], "psnr": [20.0, 21.0, 22.0]}}
     folder = write_pictured_run(tmp_path / "run", scores, tiles=tiles, images=images)
-    publish_site(make_leaderboard([folder.path], Request()), tmp_path / "site")
+    publish_site(make_leaderboard([folder.path], LeaderboardConfig()), tmp_path / "site")
     page = (tmp_path / "site" / "models" / "01-plain.html").read_text("utf-8")
     assert page.count('<img src="data:image/jpeg;base64,') == 3 * 4
     for shown in ("cssp2p", "settings lr", "0.0002", "&lt;b&gt;x&lt;/b&gt;\\u202e", "99 values", "…/tiles/train"):
@@ -212,9 +213,9 @@ def test_a_long_card_is_cut_and_says_so(tmp_path: Path) -> None:
 def test_a_site_is_written_over_and_over_with_the_same_bytes(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", Simulated({"a": 0.0, "b": 1.0})).path
     first, second = (
-        publish_site(make_leaderboard([run], Request()), tmp_path / name).parent for name in ("one", "two")
+        publish_site(make_leaderboard([run], LeaderboardConfig()), tmp_path / name).parent for name in ("one", "two")
     )
-    publish_site(make_leaderboard([run], Request()), first)
+    publish_site(make_leaderboard([run], LeaderboardConfig()), first)
     for path in first.rglob("*.*"):
         assert path.read_bytes() == (second / path.relative_to(first)).read_bytes()
         assert str(tmp_path) not in path.read_text("utf-8")
@@ -222,13 +223,13 @@ def test_a_site_is_written_over_and_over_with_the_same_bytes(tmp_path: Path) -> 
 
 def test_a_model_that_left_leaves_no_page(tmp_path: Path) -> None:
     one, other = (write_run(tmp_path / name, Simulated({name: 1.0}, metrics="ssim")).path for name in ("one", "other"))
-    site = publish_site(make_leaderboard([one, other], Request()), tmp_path / "site").parent
+    site = publish_site(make_leaderboard([one, other], LeaderboardConfig()), tmp_path / "site").parent
     (site / "models" / "mine.html").write_text("the user's own", encoding="utf-8")
     assert len(list((site / "models").iterdir())) == 3
-    publish_site(make_leaderboard([other], Request()), site)
+    publish_site(make_leaderboard([other], LeaderboardConfig()), site)
     assert {path.name for path in (site / "models").iterdir()} == {"01-other.html", "mine.html"}
     (site / "leaderboard.json").write_text("{", encoding="utf-8")
-    publish_site(make_leaderboard([other], Request()), site)
+    publish_site(make_leaderboard([other], LeaderboardConfig()), site)
 
 
 class Board(Visit):
@@ -296,7 +297,9 @@ def test_columns_and_labels_are_chosen(browser: Any, fifty: Path) -> None:
 @pytest.mark.browser
 def test_measured_and_published_rows_are_told_apart(browser: Any, tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", Simulated({"mine": 1.0}, metrics="psnr,css", protocol="cssp2p-2025")).path
-    visit = Board(browser, publish_site(make_leaderboard([run], Request(published=("her2match",))), tmp_path / "site"))
+    visit = Board(
+        browser, publish_site(make_leaderboard([run], LeaderboardConfig(published=("her2match",))), tmp_path / "site")
+    )
     kinds = visit.page.locator(".tools select").first
     assert (len(visit.rows()), len(visit.rows("published"))) == (1, 7)
     kinds.select_option("measured")

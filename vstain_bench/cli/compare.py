@@ -1,31 +1,21 @@
 """``vstain-bench compare``: models against a reference, paired, per patient, corrected."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from vstain_bench.cli import options
 from vstain_bench.cli.progress import listening, talk
+from vstain_bench.judge.compare.config import CompareConfig
 
 
+@options.configured(CompareConfig)
 def compare(
     runs: Annotated[
         list[Path], typer.Argument(metavar="RUN...", help="Run folders; one with several models is enough.")
     ],
-    reference: Annotated[
-        str | None,
-        typer.Option(help="Model that the others are compared with.", show_default="the first of the first run"),
-    ] = None,
-    primary: Annotated[
-        str | None,
-        typer.Option(help="Metrics that decide, with commas: Holm.", show_default="the protocol's, or all"),
-    ] = None,
-    metrics: Annotated[
-        str | None, typer.Option(help="Metrics to compare, with commas.", show_default="all shared")
-    ] = None,
-    test: Annotated[Literal["sign-flip", "wilcoxon"], typer.Option(help="Test of patients.")] = "sign-flip",
-    seed: Annotated[int | None, typer.Option(help="Of resampling.", show_default="the run's")] = None,
+    settings: CompareConfig,
     format_: Annotated[str, typer.Option("--format", help="terminal, md, latex, csv, json or html.")] = "terminal",
     out: Annotated[
         Path | None,
@@ -43,10 +33,8 @@ def compare(
 
     Runs of other tiles, or with another definition of a metric, are refused (exit 3).
     """
-    from vstain_bench.base.config import split_names
     from vstain_bench.base.registry import load_plugins
     from vstain_bench.cli.output import put
-    from vstain_bench.judge.compare.job import Request
     from vstain_bench.judge.compare.job import compare as contrast
     from vstain_bench.present.formats import FORMATS
     from vstain_bench.present.publish import publish_comparison
@@ -54,11 +42,8 @@ def compare(
 
     load_plugins(tuple(plugin or ()))
     chosen = FORMATS["json" if json else format_]
-    request = Request(
-        reference=reference, primary=split_names(primary), metrics=split_names(metrics), test=test, seed=seed,
-    )  # fmt: skip
     with listening(quiet) as listener:
-        found = contrast(runs, request, listener.progress)
+        found = contrast(runs, settings, listener.progress)
     if out is not None:
         written = publish_comparison(found, out)
         talk(f"Written to {out}: {', '.join(path.name for path in written)}")

@@ -8,6 +8,7 @@ import typer
 
 from vstain_bench.cli import options
 from vstain_bench.cli.progress import listening, talk
+from vstain_bench.judge.leaderboard.config import LeaderboardConfig
 
 DEFAULT = "show"
 
@@ -24,25 +25,12 @@ app = typer.Typer(cls=_Group, help="Rank runs where they compare, beside publish
 
 
 @app.command(DEFAULT)
+@options.configured(LeaderboardConfig)
 def show(
+    settings: LeaderboardConfig,
     runs: Annotated[
         list[Path] | None, typer.Argument(metavar="[RUN...]", help="Run folders, or results.json files alone.")
     ] = None,
-    published: Annotated[
-        list[str] | None,
-        typer.Option(help="her2match, bci, mist, or a TOML file; repeatable. Never ranked.", show_default=False),
-    ] = None,
-    trust: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="SWEEP", help="Folder of 'stress': its figures stand beside each metric.", show_default=False
-        ),
-    ] = None,
-    metrics: Annotated[
-        str | None, typer.Option(help="Metrics to show and to rank on, with commas.", show_default="all")
-    ] = None,
-    title: Annotated[str, typer.Option(help="Of the page.")] = "Leaderboard",
-    seed: Annotated[int | None, typer.Option(help="Of resampling.", show_default="the run's")] = None,
     format_: Annotated[str, typer.Option("--format", help="terminal, md, latex, csv, json or html.")] = "terminal",
     out: Annotated[
         Path | None, typer.Option(help="Folder for the site: index.html, a page per model.", show_default=False)
@@ -59,21 +47,17 @@ def show(
     site needs no network and opens from a disk. A file that someone submits is validated by: vstain-bench leaderboard
     check FILE. A folder of that name is given as ./check.
     """
-    from vstain_bench.base.config import split_names
     from vstain_bench.base.registry import load_plugins
     from vstain_bench.cli.output import put
-    from vstain_bench.judge.leaderboard.job import Request, make_leaderboard
+    from vstain_bench.judge.leaderboard.job import make_leaderboard
     from vstain_bench.present.formats import FORMATS
     from vstain_bench.present.site import publish_site
     from vstain_bench.present.subjects.leaderboard import document
 
     load_plugins(tuple(plugin or ()))
     chosen = FORMATS["json" if json else format_]
-    request = Request(
-        title=title, published=tuple(published or ()), trust=trust, metrics=split_names(metrics), seed=seed
-    )
     with listening(quiet) as listener:
-        made = make_leaderboard(runs or (), request, listener.progress)
+        made = make_leaderboard(runs or (), settings, listener.progress)
     if out is not None:
         talk(f"Written: {publish_site(made, out)}")
     put(document(made.leaderboard), chosen.name)

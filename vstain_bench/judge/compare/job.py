@@ -1,12 +1,12 @@
 """The job behind ``vstain-bench compare``: prove that runs compare, then contrast every model with the reference."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from vstain_bench.base.listener import Progress
 from vstain_bench.base.names import nearest
 from vstain_bench.errors import UsageError
+from vstain_bench.judge.compare.config import CompareConfig
 from vstain_bench.judge.compare.correct import correct
 from vstain_bench.judge.compare.material import Asked, Entry, contrast_metric
 from vstain_bench.judge.evidence import Evidence, name_runs, title_models
@@ -14,32 +14,12 @@ from vstain_bench.results.comparable import Comparability, Obstacle, compare_run
 from vstain_bench.results.comparison import ComparedRun, Comparison, Contrast
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import Row
-from vstain_bench.stats.significance import TestName
 
 REFUSING = ("signature", "n", "controls")
 """Obstacles of a single metric that refuse the comparison; others leave the metric out with its reason."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """What the user asks for.
-
-    Attributes:
-        reference: The model that all others are compared with; by default the first of the first run.
-        primary: Metrics whose tests Holm corrects together; by default the protocol's, or else all.
-        metrics: The metrics to compare; by default all that the runs share.
-        test: The test of patients.
-        seed: Of resampling; by default the first run's.
-    """
-
-    reference: str | None = None
-    primary: tuple[str, ...] = ()
-    metrics: tuple[str, ...] = ()
-    test: TestName = "sign-flip"
-    seed: int | None = None
-
-
-def compare(paths: Sequence[Path], request: Request, progress: Progress | None = None) -> Comparison:
+def compare(paths: Sequence[Path], request: CompareConfig, progress: Progress | None = None) -> Comparison:
     """Return the contrasts of all models with the reference, paired by tile and aggregated by group.
 
     Args:
@@ -131,7 +111,7 @@ def _choose_reference(entries: Sequence[Entry], name: str | None) -> Entry:
     return found[0]
 
 
-def _require_comparable(runs: Mapping[str, Evidence], request: Request) -> Comparability:
+def _require_comparable(runs: Mapping[str, Evidence], request: CompareConfig) -> Comparability:
     """Return which metrics compare, after refusing runs of other tiles and metrics of other definitions."""
     tables = {name: run.table for name, run in runs.items()}
     known = list(dict.fromkeys(name for table in tables.values() for name in table.metric_names()))
@@ -167,7 +147,7 @@ def _tag_obstacles(runs: Mapping[str, Evidence]) -> Iterator[Obstacle]:
 
 
 def _choose_metrics(
-    runs: Mapping[str, Evidence], found: Comparability, request: Request
+    runs: Mapping[str, Evidence], found: Comparability, request: CompareConfig
 ) -> tuple[list[str], dict[str, str]]:
     """Return the metrics that can be compared, and why others cannot."""
     metrics, gaps = [], {}
@@ -195,7 +175,7 @@ def _rows(run: Evidence, metric: str) -> list[Row]:
 
 
 def _choose_primary(
-    runs: Mapping[str, Evidence], metrics: Sequence[str], gaps: Mapping[str, str], request: Request
+    runs: Mapping[str, Evidence], metrics: Sequence[str], gaps: Mapping[str, str], request: CompareConfig
 ) -> list[str]:
     """Return the primary metrics: those named, those of the first run's protocol, or all."""
     for name in request.primary:

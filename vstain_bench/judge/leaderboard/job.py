@@ -10,6 +10,7 @@ from vstain_bench.base.names import nearest
 from vstain_bench.errors import UsageError
 from vstain_bench.judge.evidence import title_models
 from vstain_bench.judge.leaderboard.board import Board, ControlRows, Entrant, Head, Leaderboard, Section
+from vstain_bench.judge.leaderboard.config import LeaderboardConfig
 from vstain_bench.judge.leaderboard.places import Contender, rank
 from vstain_bench.judge.leaderboard.published import read_published
 from vstain_bench.judge.leaderboard.sources import Source, obstacles_between, part, read_sources
@@ -17,27 +18,6 @@ from vstain_bench.judge.leaderboard.trust import read_trust
 from vstain_bench.results.comparable import Obstacle, refuse_unequal
 from vstain_bench.results.folder import RunFolder
 from vstain_bench.results.table import MetricRecord, Row
-
-DEFAULT_TITLE = "Leaderboard"
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asks for.
-
-    Attributes:
-        title: Of the page.
-        published: Data sets whose published tables are shown, or TOML files of them.
-        trust: A sweep whose figures stand beside the metrics.
-        metrics: The metrics to show; by default all. Runs that differ in others are then ranked together.
-        seed: Of resampling; by default each section's first run's.
-    """
-
-    title: str = DEFAULT_TITLE
-    published: tuple[str, ...] = ()
-    trust: Path | None = None
-    metrics: tuple[str, ...] = ()
-    seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +28,7 @@ class Made:
     folders: Mapping[str, RunFolder] = field(default_factory=dict)
 
 
-def make_leaderboard(paths: Sequence[Path], request: Request, progress: Progress | None = None) -> Made:
+def make_leaderboard(paths: Sequence[Path], request: LeaderboardConfig, progress: Progress | None = None) -> Made:
     """Return the leaderboard of runs and published tables.
 
     Args:
@@ -114,7 +94,7 @@ def _require_known(sources: Sequence[Source], metrics: Sequence[str]) -> None:
 
 
 def _sections(
-    own: Sequence[Source], everyone: Sequence[Source], request: Request, progress: Progress | None
+    own: Sequence[Source], everyone: Sequence[Source], request: LeaderboardConfig, progress: Progress | None
 ) -> Iterable[Section]:
     """Yield the sections of one protocol: the larger ones first."""
     sets = sorted(part(own), key=lambda members: -sum(len(member.table.models) for member in members))
@@ -134,7 +114,7 @@ def _section(
     members: Sequence[Source],
     titles: Mapping[tuple[str, str], str],
     apart: tuple[str, ...],
-    request: Request,
+    request: LeaderboardConfig,
     progress: Progress | None,
 ) -> Section:
     first, metrics, entrants = members[0].table, _metrics(members), _entrants(members, titles)
