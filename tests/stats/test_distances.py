@@ -102,6 +102,9 @@ def test_clear_models_reach_the_smallest_p_and_equal_ones_one() -> None:
     assert swap_test(frechet, first, second, groups, 0).p == 1 / 32
     assert swap_test(frechet, first, first, groups, 0).p == 1.0
     assert swap_test(lambda _: 0.0, first, second, groups, 0).p == 1.0
+    perfect = np.concatenate([first[:, 3:], first[:, 3:]], axis=1)
+    found = swap_test(lambda rows: float((rows[:, :3] != rows[:, 3:]).any()), perfect, second, groups, 0)
+    assert found.p == 1 / 32, "a distance of 0 is infinitely far from any other"
 
 
 def test_many_patients_are_drawn_with_a_seed() -> None:

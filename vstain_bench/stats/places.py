@@ -6,7 +6,7 @@ For models sorted best first, with m of them::
     place_i = min L_j over j no better than i                last_i = max U_j over j no worse than i
 
 "1 + number of better models told apart" alone is a lower bound and no place: a noisy model that nothing is told apart
-from gets 1 although better ones stand at 2 (62 % of boards of 8 unlike models and 12 patients). With pairs told apart
+from gets 1 although better ones stand at 2 (58 % of boards of 8 unlike models and 12 patients). With pairs told apart
 at a joint error of 5 % (``family.pairwise``) all ranks from ``place`` to ``last`` hold together in at least 95 %
 (Mogstad, Romano, Shaikh, Wilhelm 2024, Review of Economic Studies 91:476, for such sets before they are made monotone).
 
