@@ -47,6 +47,16 @@ def test_labels_are_exchanged_within_patients_of_several() -> None:
     assert found.patients == {"1": 8, "2": 7}
 
 
+def test_three_labels_of_unlike_numbers_of_patients() -> None:
+    """All 105 ways to give one, two and four of seven patients a label."""
+    values, own = np.array([2.0, 0.4, 0.9, -0.3, 0.1, -0.8, 0.2]), np.array(["1", "2", "2", "3", "3", "3", "3"])
+    every = [between(values, np.array(each)) for each in set(itertools.permutations(own))]
+    exact = np.mean(np.array(every) >= between(values, own) - 1e-12)
+    found = interaction(values, np.array(list("abcdefg")), own, 0)
+    assert len(every) == 105
+    assert found.p == pytest.approx(exact, abs=4 * math.sqrt(exact * (1 - exact) / 9999) + 1e-4)
+
+
 def test_a_clear_interaction_and_the_seed() -> None:
     groups = np.array([f"p{each:02d}" for each in range(16)])
     labels = np.repeat(["2+", "3+"], 8)
@@ -55,6 +65,7 @@ def test_a_clear_interaction_and_the_seed() -> None:
     assert found.p is not None
     assert found.p < 0.002
     assert found == interaction(values, groups, labels, 0)
+    assert interaction(values, groups, labels, 0, draws=99).p == 0.01, "no drawn permutation is as extreme"
     assert found == interaction(values[::-1], groups[::-1], labels[::-1], 0)
 
 

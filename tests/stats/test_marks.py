@@ -21,5 +21,11 @@ def test_controls_are_one_family() -> None:
     assert [mark != "not told apart" for mark in control_marks(gains, 0)] == shown
 
 
+def test_a_control_that_lacks_patients() -> None:
+    gains = np.full((2, 8), 1.0) + np.random.default_rng(0).normal(0, 0.1, (2, 8))
+    gains[0, 0] = np.nan
+    assert control_marks(gains, 0) == ["beaten", "beaten"]
+
+
 def test_five_patients_beat_nobody() -> None:
     assert control_marks(np.full((2, 5), 9.0), 0) == ["not told apart", "not told apart"]

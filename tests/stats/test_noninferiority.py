@@ -60,6 +60,12 @@ def test_several_numbers_are_judged_together() -> None:
     assert found[4].value == pytest.approx(np.nanmean(losses[4]), abs=1e-12)
 
 
+def test_a_number_that_no_patient_has_is_undefined() -> None:
+    found = judge_losses(np.array([[0.1] * 6, [np.nan] * 6]), np.array([0.0, 0.0]), 0)
+    assert [each.finding for each in found] == ["worse", "undefined"]
+    assert (found[1].groups, found[1].p) == (0, None)
+
+
 def test_the_gate_cries_wolf_as_rarely_as_promised() -> None:
     """400 runs of 10 numbers of 8 patients that lose exactly the margin on average."""
     random, cried = np.random.default_rng(2), 0

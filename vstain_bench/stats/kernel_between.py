@@ -7,7 +7,7 @@ With k̄(x_p, y_q) the mean kernel value of the tiles of patient p on one side a
 
 KID is unbiased for tiles drawn independently. Where tiles come in patients, pairs of tiles of one patient are alike,
 and the sums within a side hold more of them than the sum across: of two equal distributions and 17 patients of 30 tiles
-it gives +0.08 at an intraclass correlation of 0.2 and +0.26 at 0.5 (64 features of variance 1), and its interval never
+it gives +0.08 at an intraclass correlation of 0.2 and +0.27 at 0.5 (64 features of variance 1), and its interval never
 holds 0. Left out of all three sums, such pairs bias nothing. K is a U-statistic of patients (Gretton et al., JMLR 2012,
 lemma 6, with patients for points), so every patient counts alike and the values without each patient follow in closed
 form::
