@@ -3,6 +3,7 @@
 Whatever must start quickly, or needs no network, takes ``words`` and ``arrays`` themselves: this module needs torch.
 """
 
+import math
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vstain_bench.arrays import Pixels, RowArray, Values
+from vstain_bench.errors import Undefined
 from vstain_bench.words import Direction, Family, ImageFile, Side, Slide, Tile
 
 __all__ = [
@@ -23,6 +25,8 @@ __all__ = [
     "ImageFile",
     "Images",
     "Metric",
+    "OfSet",
+    "PerTile",
     "Pixels",
     "RowArray",
     "Rows",
@@ -132,34 +136,81 @@ class Batch:
         return self._views[side].derive(("features", encoder.signature), encoder.encode)
 
 
+def _first_column(rows: RowArray) -> Values:
+    return rows[:, 0]
+
+
+@dataclass(frozen=True)
+class PerTile:
+    """A metric with a number for each tile: its score is their mean, its interval a bootstrap of whole groups.
+
+    Attributes:
+        values: From rows, shape (n, k), to one value per tile, (n,); by default the first column.
+        without: What is said where no tile has a finite value.
+    """
+
+    values: Callable[[RowArray], Values] = _first_column
+    without: str = "no tile has a finite value"
+
+    def score(self, rows: RowArray) -> float:
+        """Return the mean of the finite values.
+
+        An infinite value is left out (the table counts it); a missing one (NaN) leaves the mean undefined, since a
+        mean over fewer tiles than were asked for is another number.
+
+        Raises:
+            Undefined: a tile has no value, or none has a finite one.
+        """
+        values = self.values(rows)
+        missing = int(np.isnan(values).sum())
+        if missing:
+            raise Undefined(f"{missing} of {len(rows)} tiles have no value")
+        finite = values[np.isfinite(values)]
+        if finite.size == 0:
+            raise Undefined(self.without)
+        return math.fsum(finite.tolist()) / len(finite)
+
+
+@dataclass(frozen=True)
+class OfSet:
+    """A metric of a whole set of tiles, which no single tile has: its interval is a jackknife over groups.
+
+    Attributes:
+        score: From rows, shape (n, k), to the number; raises ``Undefined`` with a reason where there is none.
+        leave_out: From rows and a block number per tile to the scores without each block, (blocks,), where that is
+            faster than scoring each remainder anew.
+        standard_error: The score's own standard error over tiles taken as independent, where the literature gives one.
+    """
+
+    score: Callable[[RowArray], float]
+    leave_out: Callable[[RowArray, np.ndarray], Values] | None = None
+    standard_error: Callable[[RowArray], float] | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Metric:
     """One exact definition: what it keeps of each tile, and how those rows become a number.
 
-    ``observe`` has no memory and ``score`` is pure, so splitting, resuming, merging and resampling need nothing more.
+    ``observe`` has no memory and a score is pure, so splitting, resuming, merging and resampling need nothing more.
 
     Attributes:
-        name: The exact name; a published variant has its own.
+        name: The exact name, filled in by the registry; a published variant has its own.
         summary: What is compared with what, in one line.
         compares: The sides that ``observe`` reads.
         observe: From a batch to one row per tile. NaN marks a tile without a value, +inf a value that is not finite.
-        score: From rows, shape (n, k), to the number; raises ``Undefined`` with a reason where there is none.
-        values: From rows to one value per tile, or None for a metric of whole sets such as FID.
+        kind: ``PerTile`` or ``OfSet``; score and interval follow from it.
         better: Which direction is better.
         family: What it looks at.
         unit: Unit of the number; empty for a pure number.
         value_range: Smallest and largest possible number.
         perfect: The number for identical sides, or None where it is not finite.
-        params: Everything that can change the number, by name.
+        params: Everything that can change the number, by name. A definition says what it fixes; the registry fills in
+            the factory's arguments, where an ellipsis keeps their place or else behind.
         version: Raised when the same parameters give another number than before.
         needs: Names of the weight files without which the metric is unavailable.
         minimum_side: Smallest tile side in px.
         minimum_tiles: Fewest tiles with a defined score.
         paired: Whether each generated tile is compared with its own partner; False for distances between sets.
-        interval: How the 95 % interval is made: bootstrap over groups for means, jackknife over groups otherwise.
-        leave_out: From rows and a block number per tile to the scores without each block, (blocks,), where that is
-            faster than scoring each remainder anew.
-        standard_error: The score's own standard error over tiles taken as independent, where the literature gives one.
         describe: From rows to what each side is like, by side and by the name of the quantity: numbers that stand
             beside the table, such as the shares of weak, moderate and strong stain behind an error of the H-score.
         observation: Metrics with the same observation share their rows; defaults to the signature.
@@ -167,17 +218,16 @@ class Metric:
         citation: The paper, or file and commit where code was the definition.
     """
 
-    name: str
     summary: str
-    compares: tuple[Side, ...]
     observe: Callable[[Batch], Rows]
-    score: Callable[[RowArray], float]
-    values: Callable[[RowArray], Values] | None
+    kind: PerTile | OfSet
     better: Direction
     family: Family
-    value_range: tuple[float, float]
-    perfect: float | None
     citation: str
+    name: str = ""
+    compares: tuple[Side, ...] = ("generated", "real")
+    value_range: tuple[float, float] = (0.0, 1.0)
+    perfect: float | None = None
     unit: str = ""
     params: Mapping[str, object] = field(default_factory=dict)
     version: int = 1
@@ -185,9 +235,6 @@ class Metric:
     minimum_side: int = 1
     minimum_tiles: int = 1
     paired: bool = True
-    interval: Literal["bootstrap", "jackknife"] = "bootstrap"
-    leave_out: Callable[[RowArray, np.ndarray], Values] | None = None
-    standard_error: Callable[[RowArray], float] | None = None
     describe: Callable[[RowArray], Mapping[Side, Mapping[str, float]]] | None = None
     observation: str = ""
     definition: str = ""
@@ -198,6 +245,24 @@ class Metric:
         parts = [self.name, f"cmp:{'-'.join(self.compares)}"]
         parts += [f"{key}:{value}" for key, value in self.params.items()]
         return "|".join([*parts, f"v:{self.version}"])
+
+    @property
+    def values(self) -> Callable[[RowArray], Values] | None:
+        """From rows to one value per tile, or None where a tile has none of its own."""
+        return self.kind.values if isinstance(self.kind, PerTile) else None
+
+    @property
+    def interval(self) -> Literal["bootstrap", "jackknife"]:
+        """How the 95 % interval is made."""
+        return "bootstrap" if isinstance(self.kind, PerTile) else "jackknife"
+
+    def score(self, rows: RowArray) -> float:
+        """Return the number of rows, shape (n, k).
+
+        Raises:
+            Undefined: there is none.
+        """
+        return self.kind.score(rows)
 
     @property
     def rows(self) -> str:

@@ -198,11 +198,11 @@ def test_a_signal_stops_with_its_code_and_the_same_command_continues(
     request.addfinalizer(lambda: METRICS.remove("slow"))
     slow = tmp_path / f"slow_{code}.py"
     slow.write_text(
-        "import time\nfrom vstain_bench.metrics import METRICS, mean_metric\n"
+        "import time\nfrom vstain_bench.metrics import METRICS\nfrom vstain_bench.types import Metric, PerTile\n"
         "@METRICS.register('slow')\ndef slow():\n"
         "    def observe(batch):\n        time.sleep(0.4)\n"
         "        return (batch.side('generated') - batch.side('real')).double().abs().mean((1, 2, 3))[:, None]\n"
-        "    return mean_metric(name='slow', summary='slow', observe=observe, better='lower', family='pixel',\n"
+        "    return Metric(summary='slow', observe=observe, kind=PerTile(), better='lower', family='pixel',\n"
         "                       citation='none')\n",
         "utf-8",
     )

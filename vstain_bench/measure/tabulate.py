@@ -16,7 +16,7 @@ from vstain_bench.measure.selection import Gap, Selection
 from vstain_bench.metrics import record_of
 from vstain_bench.results.table import Controls, Inputs, Protocol, Quantity, Row, Table
 from vstain_bench.stats.intervals import Interval, bootstrap_mean, clustering, jackknife
-from vstain_bench.types import Metric, RowArray, Tile, Values
+from vstain_bench.types import Metric, OfSet, RowArray, Tile, Values
 
 FEW_GROUPS = 10
 FEW_TILES_FOR_SETS = 2048
@@ -72,15 +72,15 @@ def score_rows(metric: Metric, rows: Rows) -> float | str:
 
 
 def _leave_out(metric: Metric, rows: RowArray, blocks: np.ndarray) -> Values:
-    if metric.leave_out is not None:
-        return metric.leave_out(rows, blocks)
+    if isinstance(metric.kind, OfSet) and metric.kind.leave_out is not None:
+        return metric.kind.leave_out(rows, blocks)
     return np.array([metric.score(rows[blocks != block]) for block in range(int(blocks.max()) + 1)])
 
 
 def _interval(metric: Metric, rows: Rows, estimate: float, groups: np.ndarray, seed: int) -> Interval | str:
     """Return the 95 % interval, or the reason why there is none."""
     try:
-        if metric.interval == "bootstrap" and metric.values is not None:
+        if metric.values is not None:
             values = metric.values(rows.data)
             finite = np.isfinite(values)
             made = bootstrap_mean(values[finite], groups[finite], seed)
@@ -92,10 +92,10 @@ def _interval(metric: Metric, rows: Rows, estimate: float, groups: np.ndarray, s
 
 
 def _standard_error(metric: Metric, rows: Rows) -> float | None:
-    if metric.standard_error is None:
+    if not isinstance(metric.kind, OfSet) or metric.kind.standard_error is None:
         return None
     try:
-        return metric.standard_error(rows.data)
+        return metric.kind.standard_error(rows.data)
     except Undefined:
         return None
 

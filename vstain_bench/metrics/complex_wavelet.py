@@ -42,8 +42,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from vstain_bench.errors import UsageError
-from vstain_bench.metrics.definition import METRICS, mean_metric
-from vstain_bench.types import Batch, Metric, Rows, View
+from vstain_bench.metrics.definition import METRICS
+from vstain_bench.types import Batch, Metric, PerTile, Rows, View
 
 Band = Complex[Tensor, "orientations places_y places_x"]
 """The complex coefficients of one tile at one level."""
@@ -169,21 +169,21 @@ def cw_ssim(
     """
     _refuse_parameters(level, orientations, window, k, weighting)
     chosen: Weighting = "gaussian" if weighting == "gaussian" else "uniform"
-    return mean_metric(
-        name="cw_ssim",
+    return Metric(
         family="structure",
         summary=f"complex wavelet structural similarity at level {level}",
         observe=lambda batch: _similarity(
             batch, level=level, orientations=orientations, window=window, k=k, weighting=chosen
         ),
+        kind=PerTile(),
         better="higher",
         perfect=1.0,
         params={
-            "level": level,
-            "orientations": orientations,
-            "window": window,
-            "k": k,
-            "weighting": weighting,
+            "level": ...,
+            "orientations": ...,
+            "window": ...,
+            "k": ...,
+            "weighting": ...,
             "bands": "coarsest",
             "luma": "601",
         },

@@ -1,19 +1,58 @@
 """How a metric is defined, named, parametrised and looked up."""
 
 import inspect
-import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import wraps
 
 import numpy as np
 import torch
 
 from vstain_bench.base.names import nearest
 from vstain_bench.base.registry import Registry
-from vstain_bench.errors import Undefined, UsageError
-from vstain_bench.types import Batch, Direction, Family, Metric, RowArray, Rows, Side, Values
+from vstain_bench.errors import UsageError
+from vstain_bench.types import Metric, RowArray, Rows, Side
 
 Factory = Callable[..., Metric]
-METRICS: Registry[Factory] = Registry("metric", __package__)
+
+
+class MetricRegistry(Registry[Factory]):
+    """Every metric by name: a factory whose keyword arguments are its parameters."""
+
+    def register(self, name: str, *, carried: tuple[str, ...] = ()) -> Callable[[Factory], Factory]:
+        """Return a decorator that registers a factory and fills name and parameters of what it makes.
+
+        The name and every argument stand in the signature by construction, whatever the factory says.
+
+        Args:
+            name: Exact name of the metric.
+            carried: Arguments that another parameter stands for: an encoder's text, told by its signature.
+        """
+        enter = super().register(name)
+
+        def add(factory: Factory) -> Factory:
+            arguments = inspect.signature(factory).parameters
+
+            @wraps(factory)
+            def made(**given: object) -> Metric:
+                metric = factory(**given)
+                params = dict(metric.params)
+                params |= {
+                    key: given.get(key, argument.default) for key, argument in arguments.items() if key not in carried
+                }
+                unfilled = [key for key, value in params.items() if value is ...]
+                if unfilled:
+                    raise TypeError(
+                        f"metric '{name}' keeps a place for '{unfilled[0]}', which is none of its arguments"
+                    )
+                return replace(metric, name=name, params=params)
+
+            return enter(made)
+
+        return add
+
+
+METRICS = MetricRegistry("metric", __package__)
 """Every metric by name: a factory whose keyword arguments are its parameters."""
 
 
@@ -45,121 +84,6 @@ def build(name: str, params: Mapping[str, object] | None = None) -> Metric:
                 expected=f"a {type(default).__name__} such as {default!r}",
             )
     return factory(**given)
-
-
-def mean_of_tiles(rows: RowArray) -> float:
-    """Return the mean of the per-tile values in the first column, shape (n, 1).
-
-    An infinite value is left out (the table counts it); a missing one (NaN) leaves the mean undefined, since a mean
-    over fewer tiles than were asked for is another number.
-    """
-    missing = int(np.isnan(rows).sum())
-    if missing:
-        raise Undefined(f"{missing} of {len(rows)} tiles have no value")
-    finite = rows[np.isfinite(rows)]
-    if finite.size == 0:
-        raise Undefined("no tile has a finite value")
-    return math.fsum(finite.tolist()) / len(finite)
-
-
-def first_column(rows: RowArray) -> Values:
-    """Return per-tile values that are the rows themselves, shape (n,)."""
-    return rows[:, 0]
-
-
-def mean_metric(
-    *,
-    name: str,
-    summary: str,
-    observe: Callable[[Batch], Rows],
-    better: Direction,
-    family: Family,
-    citation: str,
-    compares: tuple[Side, ...] = ("generated", "real"),
-    value_range: tuple[float, float] = (0.0, 1.0),
-    perfect: float | None = None,
-    unit: str = "",
-    params: Mapping[str, object] | None = None,
-    version: int = 1,
-    needs: tuple[str, ...] = (),
-    minimum_side: int = 1,
-    observation: str = "",
-) -> Metric:
-    """Return a metric whose number is the mean over tiles of one value per tile.
-
-    ``observe`` returns those values with shape (b, 1); NaN says that a tile has none.
-    """
-    return Metric(
-        name=name,
-        summary=summary,
-        compares=compares,
-        observe=observe,
-        score=mean_of_tiles,
-        values=first_column,
-        better=better,
-        family=family,
-        value_range=value_range,
-        perfect=perfect,
-        citation=citation,
-        unit=unit,
-        params=params or {},
-        version=version,
-        needs=needs,
-        minimum_side=minimum_side,
-        observation=observation,
-    )
-
-
-def set_metric(
-    *,
-    name: str,
-    summary: str,
-    observe: Callable[[Batch], Rows],
-    score: Callable[[RowArray], float],
-    family: Family,
-    citation: str,
-    better: Direction = "lower",
-    compares: tuple[Side, ...] = ("generated", "real"),
-    value_range: tuple[float, float] = (0.0, math.inf),
-    perfect: float | None = 0.0,
-    unit: str = "",
-    params: Mapping[str, object] | None = None,
-    version: int = 1,
-    needs: tuple[str, ...] = (),
-    minimum_side: int = 1,
-    minimum_tiles: int = 2,
-    paired: bool = False,
-    observation: str = "",
-    leave_out: Callable[[RowArray, np.ndarray], Values] | None = None,
-    standard_error: Callable[[RowArray], float] | None = None,
-    describe: Callable[[RowArray], Mapping[Side, Mapping[str, float]]] | None = None,
-) -> Metric:
-    """Return a metric of whole sets of tiles: it has no value for a single tile."""
-    return Metric(
-        name=name,
-        summary=summary,
-        compares=compares,
-        observe=observe,
-        score=score,
-        values=None,
-        better=better,
-        family=family,
-        value_range=value_range,
-        perfect=perfect,
-        citation=citation,
-        unit=unit,
-        params=params or {},
-        version=version,
-        needs=needs,
-        minimum_side=minimum_side,
-        minimum_tiles=minimum_tiles,
-        paired=paired,
-        observation=observation,
-        interval="jackknife",
-        leave_out=leave_out,
-        standard_error=standard_error,
-        describe=describe,
-    )
 
 
 def by_side(

@@ -27,10 +27,10 @@ from torch.nn.functional import interpolate
 
 from vstain_bench.errors import UsageError
 from vstain_bench.metrics.activations import Image, distances
-from vstain_bench.metrics.definition import METRICS, mean_metric
+from vstain_bench.metrics.definition import METRICS
 from vstain_bench.networks.structure_texture import StructureTextureNetwork, structure_texture_network
 from vstain_bench.networks.weights import DISTS, VGG16, WEIGHTS
-from vstain_bench.types import Batch, Metric, Rows
+from vstain_bench.types import Batch, Metric, PerTile, Rows
 
 InputSize = Literal["256", "native"]
 REFERENCE_SIDE: Final = 256
@@ -103,16 +103,16 @@ def dists(*, input_size: str = "256") -> Metric:
             expected=f"one of {', '.join(map(repr, get_args(InputSize)))}",
         )
     needs = (VGG16, DISTS)
-    return mean_metric(
-        name="dists",
+    return Metric(
         family="perception",
         summary="distance of structure and texture of VGG-16 features (DISTS) between generated and real IHC",
         observe=lambda batch: _observe(batch, input_size),
+        kind=PerTile(),
         better="lower",
         value_range=(0.0, 2.0),
         perfect=0.0,
         params={
-            "input_size": input_size,
+            "input_size": ...,
             "resize": "bilinear-antialias" if input_size == "256" else "none",
             "net": "vgg-l2pool",
             "c": STABILITY,

@@ -16,6 +16,7 @@ pytorch-fid 0.3 and torchmetrics from 1.8 do (``features/inception.py`` says how
 same distance over other features and never called FID.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,11 +26,11 @@ from jaxtyping import Float, Int
 from scipy import linalg
 
 from vstain_bench.errors import Undefined
-from vstain_bench.metrics.definition import METRICS, set_metric
+from vstain_bench.metrics.definition import METRICS
 from vstain_bench.networks.encoders.definition import build_encoder
 from vstain_bench.networks.encoders.inception import InceptionEncoder
 from vstain_bench.networks.encoders.random_convolution import RandomConvolutionEncoder
-from vstain_bench.types import Batch, Encoder, Metric, RowArray, Rows, Values
+from vstain_bench.types import Batch, Encoder, Metric, OfSet, RowArray, Rows, Values
 
 Matrix = Float[np.ndarray, "r c"]
 Vector = Float[np.ndarray, " d"]
@@ -165,68 +166,70 @@ def _score(rows: RowArray) -> float:
     return frechet_distance(*split_pair(rows))
 
 
-def _metric(name: str, summary: str, encoder: Encoder, citation: str) -> Metric:
-    return set_metric(
-        name=name,
+def _metric(summary: str, encoder: Encoder, citation: str) -> Metric:
+    return Metric(
         family="distribution",
         summary=summary,
         observe=pair_features(encoder),
-        score=_score,
-        citation=citation,
+        kind=OfSet(_score, leave_out=jackknife_values),
+        better="lower",
+        value_range=(0.0, math.inf),
+        perfect=0.0,
         params={"encoder": encoder.signature},
         needs=encoder.needs,
-        observation=feature_key(encoder),
         minimum_side=encoder.minimum_side,
-        leave_out=jackknife_values,
+        minimum_tiles=2,
+        paired=False,
+        observation=feature_key(encoder),
+        citation=citation,
     )
 
 
-def _inception_distance(name: str, resize: str, like: str, citation: str) -> Metric:
+def _inception_distance(resize: str, like: str, citation: str) -> Metric:
     summary = f"Fréchet distance of Inception features of generated and real IHC, resized {like}"
-    return _metric(name, summary, InceptionEncoder(resize), f"Heusel et al., NeurIPS 2017; {citation}")
+    return _metric(summary, InceptionEncoder(resize), f"Heusel et al., NeurIPS 2017; {citation}")
 
 
 @METRICS.register("fid")
 def fid() -> Metric:
     """FID with antialiased bicubic resizing."""
     citation = "Parmar et al., CVPR 2022 (GaParmar/clean-fid e88c4d6)"
-    return _inception_distance("fid", "clean", "bicubically with antialiasing", citation)
+    return _inception_distance("clean", "bicubically with antialiasing", citation)
 
 
 @METRICS.register("fid_tf")
 def fid_tf() -> Metric:
     """FID with torch-fidelity's resizing."""
-    return _inception_distance("fid_tf", "tf1", "as TensorFlow 1 did", "torch-fidelity 0.4, metric_fid.py")
+    return _inception_distance("tf1", "as TensorFlow 1 did", "torch-fidelity 0.4, metric_fid.py")
 
 
 @METRICS.register("fid_pytorchfid")
 def fid_pytorchfid() -> Metric:
     """FID with pytorch-fid's resizing."""
     citation = "mseitzer/pytorch-fid b9c1811, src/pytorch_fid/inception.py"
-    return _inception_distance("fid_pytorchfid", "bilinear", "bilinearly without antialiasing", citation)
+    return _inception_distance("bilinear", "bilinearly without antialiasing", citation)
 
 
 @METRICS.register("fid_torchmetrics")
 def fid_torchmetrics() -> Metric:
     """FID with the resizing of torchmetrics from 1.8, ``normalize=True``."""
     like = "bilinearly with antialiasing"
-    return _inception_distance("fid_torchmetrics", "bilinear-antialias", like, "torchmetrics 1.9, image/fid.py")
+    return _inception_distance("bilinear-antialias", like, "torchmetrics 1.9, image/fid.py")
 
 
 @METRICS.register("fd_random")
 def fd_random() -> Metric:
     """Fréchet distance of random-convolution features; needs no weights."""
     return _metric(
-        "fd_random",
         "Fréchet distance of random-convolution features of generated and real IHC; no weights, no FID",
         RandomConvolutionEncoder(),
         "Heusel et al., NeurIPS 2017; Naeem et al., ICML 2020, section 3.4",
     )
 
 
-@METRICS.register("fd")
+@METRICS.register("fd", carried=("encoder",))
 def fd(*, encoder: str = "random") -> Metric:
     """Fréchet distance of the features of any encoder."""
     chosen = build_encoder(encoder)
     summary = "Fréchet distance of an encoder's features of generated and real IHC"
-    return _metric("fd", summary, chosen, "Heusel et al., NeurIPS 2017")
+    return _metric(summary, chosen, "Heusel et al., NeurIPS 2017")

@@ -23,12 +23,12 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from vstain_bench.errors import Undefined, UsageError
-from vstain_bench.metrics.definition import METRICS, set_metric
+from vstain_bench.metrics.definition import METRICS
 from vstain_bench.metrics.frechet import feature_key, pair_features, split_pair
 from vstain_bench.networks.encoders.definition import build_encoder
 from vstain_bench.networks.encoders.inception import InceptionEncoder
 from vstain_bench.networks.encoders.random_convolution import RandomConvolutionEncoder
-from vstain_bench.types import Encoder, Metric, RowArray, Values
+from vstain_bench.types import Encoder, Metric, OfSet, RowArray, Values
 
 CHUNK: Final = 1024
 """Rows of the kernel matrix held at a time."""
@@ -185,22 +185,21 @@ def _score(rows: RowArray) -> float:
     return kernel_distance(*split_pair(rows))
 
 
-def _metric(name: str, summary: str, encoder: Encoder, citation: str) -> Metric:
-    return set_metric(
-        name=name,
+def _metric(summary: str, encoder: Encoder, citation: str) -> Metric:
+    return Metric(
         family="distribution",
         summary=summary,
         observe=pair_features(encoder),
-        score=_score,
-        citation=citation,
+        kind=OfSet(_score, leave_out=jackknife_values, standard_error=kernel_standard_error),
+        better="lower",
         value_range=(-math.inf, math.inf),
-        perfect=None,
         params={"encoder": encoder.signature, "kernel": "poly3", "pairs": "all"},
         needs=encoder.needs,
-        observation=feature_key(encoder),
         minimum_side=encoder.minimum_side,
-        leave_out=jackknife_values,
-        standard_error=kernel_standard_error,
+        minimum_tiles=2,
+        paired=False,
+        observation=feature_key(encoder),
+        citation=citation,
     )
 
 
@@ -208,7 +207,6 @@ def _metric(name: str, summary: str, encoder: Encoder, citation: str) -> Metric:
 def kid() -> Metric:
     """KID over all pairs, with the Inception features of ``fid``."""
     return _metric(
-        "kid",
         "unbiased kernel distance of Inception features of generated and real IHC, over all pairs of tiles",
         InceptionEncoder("clean"),
         "Binkowski et al., ICLR 2018",
@@ -219,19 +217,18 @@ def kid() -> Metric:
 def kd_random() -> Metric:
     """Kernel distance of random-convolution features; needs no weights."""
     return _metric(
-        "kd_random",
         "unbiased kernel distance of random-convolution features of generated and real IHC; no weights, no KID",
         RandomConvolutionEncoder(),
         "Binkowski et al., ICLR 2018; Naeem et al., ICML 2020, section 3.4",
     )
 
 
-@METRICS.register("kd")
+@METRICS.register("kd", carried=("encoder",))
 def kd(*, encoder: str = "random") -> Metric:
     """Kernel distance of the features of any encoder."""
     chosen = build_encoder(encoder)
     summary = "unbiased kernel distance of an encoder's features of generated and real IHC"
-    return _metric("kd", summary, chosen, "Binkowski et al., ICLR 2018")
+    return _metric(summary, chosen, "Binkowski et al., ICLR 2018")
 
 
 MMD_SIGMA: Final = 10.0
@@ -261,7 +258,7 @@ def gaussian_distance(generated: RowArray, real: RowArray) -> float:
     return MMD_SCALE * (mean_kernel(ours, ours) + mean_kernel(theirs, theirs) - 2 * mean_kernel(ours, theirs))
 
 
-@METRICS.register("mmd_rbf")
+@METRICS.register("mmd_rbf", carried=("encoder",))
 def mmd_rbf(*, encoder: str = "random") -> Metric:
     """CMMD's distance over any encoder: 1000 × biased MMD² of unit features, Gaussian kernel of sigma 10; [0, ∞).
 
@@ -269,21 +266,25 @@ def mmd_rbf(*, encoder: str = "random") -> Metric:
     numbers to stand beside. It works with fewer tiles than a Fréchet distance, but its bias depends on their number.
     """
     chosen = build_encoder(encoder)
-    return set_metric(
-        name="mmd_rbf",
+    return Metric(
         family="distribution",
         summary="biased Gaussian kernel distance of an encoder's features of generated and real IHC, × 1000",
         observe=pair_features(chosen),
-        score=lambda rows: max(0.0, gaussian_distance(*split_pair(rows))),
-        citation="Jayasumana et al., CVPR 2024 (CMMD); sayakpaul/cmmd-pytorch 49fb717 distance.py",
+        kind=OfSet(lambda rows: max(0.0, gaussian_distance(*split_pair(rows)))),
+        better="lower",
+        value_range=(0.0, math.inf),
+        perfect=0.0,
         params={"encoder": chosen.signature, "kernel": "rbf", "sigma": MMD_SIGMA, "scale": MMD_SCALE, "norm": "unit"},
         needs=chosen.needs,
-        observation=feature_key(chosen),
         minimum_side=chosen.minimum_side,
+        minimum_tiles=2,
+        paired=False,
+        observation=feature_key(chosen),
+        citation="Jayasumana et al., CVPR 2024 (CMMD); sayakpaul/cmmd-pytorch 49fb717 distance.py",
     )
 
 
-@METRICS.register("kid_subsets")
+@METRICS.register("kid_subsets", carried=("resize",))
 def kid_subsets(*, subsets: int = 100, size: int = 1000, seed: int = 2020, resize: str = "clean") -> Metric:
     """KID as the mean over random subsets, as torch-fidelity computes it from the same features."""
     if subsets < 1 or size < 2:
@@ -297,17 +298,17 @@ def kid_subsets(*, subsets: int = 100, size: int = 1000, seed: int = 2020, resiz
     def score(rows: RowArray) -> float:
         return subset_distance(*split_pair(rows), subsets=subsets, size=size, seed=seed)
 
-    return set_metric(
-        name="kid_subsets",
+    return Metric(
         family="distribution",
         summary="kernel distance of Inception features of generated and real IHC, mean over random subsets of tiles",
         observe=pair_features(encoder),
-        score=score,
-        citation="Binkowski et al., ICLR 2018; torch-fidelity 0.4, metric_kid.py",
+        kind=OfSet(score),
+        better="lower",
         value_range=(-math.inf, math.inf),
-        perfect=None,
-        params={"encoder": encoder.signature, "kernel": "poly3", "subsets": subsets, "size": size, "seed": seed},
+        params={"encoder": encoder.signature, "kernel": "poly3"},
         needs=encoder.needs,
-        observation=feature_key(encoder),
         minimum_tiles=size,
+        paired=False,
+        observation=feature_key(encoder),
+        citation="Binkowski et al., ICLR 2018; torch-fidelity 0.4, metric_kid.py",
     )

@@ -29,7 +29,7 @@ from typing import Literal
 import torch
 
 from vstain_bench.metrics.activations import Image, distances
-from vstain_bench.metrics.definition import METRICS, mean_metric
+from vstain_bench.metrics.definition import METRICS
 from vstain_bench.networks.perceptual import (
     HEAD_WEIGHTS,
     MINIMUM_SIDE,
@@ -45,7 +45,7 @@ from vstain_bench.networks.shift_tolerant import (
     shift_tolerant_network,
 )
 from vstain_bench.networks.weights import WEIGHTS
-from vstain_bench.types import Batch, Metric, Rows
+from vstain_bench.types import Batch, Metric, PerTile, Rows
 
 
 @dataclass(frozen=True)
@@ -99,15 +99,14 @@ def observe_with(definition: Definition) -> Callable[[Batch], Rows]:
     return observe
 
 
-def _metric(name: str, summary: str, definition: Definition, citation: str) -> Metric:
+def _metric(summary: str, definition: Definition, citation: str) -> Metric:
     smallest = SHIFT_TOLERANT_MINIMUM_SIDE if definition.shift_tolerant else MINIMUM_SIDE
-    return mean_metric(
-        name=name,
+    return Metric(
         family="perception",
         summary=summary,
         observe=observe_with(definition),
+        kind=PerTile(),
         better="lower",
-        citation=citation,
         value_range=(0.0, math.inf),
         perfect=0.0,
         params={
@@ -119,6 +118,7 @@ def _metric(name: str, summary: str, definition: Definition, citation: str) -> M
         },
         needs=definition.needs,
         minimum_side=smallest[definition.trunk],
+        citation=citation,
     )
 
 
@@ -126,7 +126,6 @@ def _metric(name: str, summary: str, definition: Definition, citation: str) -> M
 def lpips() -> Metric:
     """LPIPS with AlexNet at native size."""
     return _metric(
-        "lpips",
         "distance of AlexNet features (LPIPS 0.1) between generated and real IHC, native size",
         Definition("alex"),
         "Zhang et al., CVPR 2018; richzhang/PerceptualSimilarity 082bb24",
@@ -137,7 +136,6 @@ def lpips() -> Metric:
 def lpips_vgg() -> Metric:
     """LPIPS with VGG-16 at native size."""
     return _metric(
-        "lpips_vgg",
         "distance of VGG-16 features (LPIPS 0.1) between generated and real IHC, native size",
         Definition("vgg"),
         "Zhang et al., CVPR 2018; richzhang/PerceptualSimilarity 082bb24",
@@ -148,7 +146,6 @@ def lpips_vgg() -> Metric:
 def lpips_vgg_unscaled() -> Metric:
     """LPIPS with VGG-16 on images of the wrong range, as CSSP2P GAN's code has it."""
     return _metric(
-        "lpips_vgg_unscaled",
         "lpips_vgg on [0, 1] images taken for [-1, 1]: what CSSP2P GAN's published code computes",
         Definition("vgg", input_range="0..1", length="sqrt(sum+1e-8)"),
         "Jose-Miguel-Teixeira/CSSP2P-GAN 9032585, evaluate/benchmark.py; torchmetrics 1.9 functional/image/lpips.py",
@@ -159,7 +156,6 @@ def lpips_vgg_unscaled() -> Metric:
 def st_lpips() -> Metric:
     """ST-LPIPS with AlexNet at native size: LPIPS retrained to forgive displacements of a few pixels."""
     return _metric(
-        "st_lpips",
         "distance of shift-tolerant AlexNet features (ST-LPIPS) between generated and real IHC, native size",
         Definition("alex", shift_tolerant=True),
         "Ghildyal and Liu, ECCV 2022; abhijay9/ShiftTolerant-LPIPS cd87524",
@@ -170,7 +166,6 @@ def st_lpips() -> Metric:
 def st_lpips_vgg() -> Metric:
     """ST-LPIPS with VGG-16 at native size."""
     return _metric(
-        "st_lpips_vgg",
         "distance of shift-tolerant VGG-16 features (ST-LPIPS) between generated and real IHC, native size",
         Definition("vgg", shift_tolerant=True),
         "Ghildyal and Liu, ECCV 2022; abhijay9/ShiftTolerant-LPIPS cd87524",

@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vstain_bench.metrics.definition import METRICS, mean_of_tiles
+from vstain_bench.metrics.definition import METRICS
 from vstain_bench.metrics.windows import GENERATED_REAL
 from vstain_bench.networks.residual import MINIMUM_SIDE, RESIDUAL_WEIGHTS, Depth, channel_means, residual_network
 from vstain_bench.networks.weights import WEIGHTS
-from vstain_bench.types import Batch, Images, Metric, RowArray, Rows, Values, View
+from vstain_bench.types import Batch, Images, Metric, PerTile, RowArray, Rows, Values, View
 
 _MEAN: Final = (0.485, 0.456, 0.406)
 _DEVIATION: Final = (0.229, 0.224, 0.225)
@@ -77,7 +77,7 @@ def _differing(batch: Batch, definition: Definition) -> Rows:
     return torch.tensor(rows, dtype=torch.float64, device=batch.side("real").device)
 
 
-def _metric(name: str, summary: str, definition: Definition, layer: int | None, citation: str) -> Metric:
+def _metric(summary: str, definition: Definition, layer: int | None, citation: str) -> Metric:
     """Return the metric of one group of layers, or of the mean over all."""
     weights = RESIDUAL_WEIGHTS[definition.depth]
 
@@ -92,13 +92,10 @@ def _metric(name: str, summary: str, definition: Definition, layer: int | None, 
     }
     thresholds = definition.thresholds[0 if layer is None else layer - 1]
     return Metric(
-        name=name,
         family="perception",
         summary=summary,
-        compares=GENERATED_REAL,
         observe=lambda batch: _differing(batch, definition),
-        score=lambda rows: mean_of_tiles(values(rows)[:, None]),
-        values=values,
+        kind=PerTile(values),
         better="higher" if definition.alike else "lower",
         value_range=(0.0, 100.0 if definition.alike else 1.0),
         perfect=100.0 if definition.alike else 0.0,
@@ -111,9 +108,9 @@ def _metric(name: str, summary: str, definition: Definition, layer: int | None, 
     )
 
 
-def _asp(name: str, layer: int | None) -> Metric:
+def _asp(layer: int | None) -> Metric:
     which = "mean over four groups of layers" if layer is None else f"group {layer} of layers"
-    return _metric(name, f"share of ResNet-50 channels that differ, {which} (ASP's PHV)", ASP, layer, _ASP)
+    return _metric(f"share of ResNet-50 channels that differ, {which} (ASP's PHV)", ASP, layer, _ASP)
 
 
 @METRICS.register("phv_asp")
@@ -123,36 +120,36 @@ def phv_asp() -> Metric:
     ASP's code takes images in [0, 1] for [-1, 1], which halves their contrast before the network; a correct range gives
     other numbers, none of which are published.
     """
-    return _asp("phv_asp", None)
+    return _asp(None)
 
 
 @METRICS.register("phv_asp_layer1")
 def phv_asp_layer1() -> Metric:
     """ASP's PHV after the first group of layers."""
-    return _asp("phv_asp_layer1", 1)
+    return _asp(1)
 
 
 @METRICS.register("phv_asp_layer2")
 def phv_asp_layer2() -> Metric:
     """ASP's PHV after the second group of layers."""
-    return _asp("phv_asp_layer2", 2)
+    return _asp(2)
 
 
 @METRICS.register("phv_asp_layer3")
 def phv_asp_layer3() -> Metric:
     """ASP's PHV after the third group of layers."""
-    return _asp("phv_asp_layer3", 3)
+    return _asp(3)
 
 
 @METRICS.register("phv_asp_layer4")
 def phv_asp_layer4() -> Metric:
     """ASP's PHV after the fourth group of layers."""
-    return _asp("phv_asp_layer4", 4)
+    return _asp(4)
 
 
 def _pcstain(layer: int) -> Metric:
     summary = f"percent of ResNet-18 channels that agree, group {layer} of layers (PC-StainGAN's PHV)"
-    return _metric(f"phv_pcstain_layer{layer}", summary, PCSTAIN, layer, _PCSTAIN)
+    return _metric(summary, PCSTAIN, layer, _PCSTAIN)
 
 
 @METRICS.register("phv_pcstain_layer1")
@@ -174,4 +171,4 @@ def phv_pcstain_layer3(*, threshold: float = 0.005) -> Metric:
     if threshold == PCSTAIN.thresholds[2]:
         return metric
     changed = replace(PCSTAIN, thresholds=(*PCSTAIN.thresholds[:2], threshold))
-    return replace(_metric(metric.name, metric.summary, changed, 3, _PCSTAIN), observation="")
+    return replace(_metric(metric.summary, changed, 3, _PCSTAIN), observation="")

@@ -9,10 +9,11 @@ import math
 import numpy as np
 
 from vstain_bench.errors import Undefined
-from vstain_bench.metrics.definition import METRICS, mean_metric, mean_of_tiles, set_metric, tile_means
-from vstain_bench.types import Batch, Metric, RowArray, Rows, Values
+from vstain_bench.metrics.definition import METRICS, tile_means
+from vstain_bench.types import Batch, Metric, OfSet, PerTile, RowArray, Rows, Values
 
 _SQUARED_ERROR = "squared error|cmp:generated-real|rgb|range:1"
+_NOT_FINITE = "every generated tile equals its real tile: the PSNR is not finite"
 _CITATION = "Peak signal-to-noise ratio as in Wang, Bovik, Sheikh, Simoncelli 2004, IEEE TIP 13(4), section II"
 
 
@@ -27,17 +28,10 @@ def _decibels(rows: RowArray) -> Values:
         return np.asarray(-10.0 * np.log10(rows[:, 0]))
 
 
-def _mean_decibels(rows: RowArray) -> float:
-    decibels = _decibels(rows)
-    if np.isposinf(decibels).all():
-        raise Undefined("every generated tile equals its real tile: the PSNR is not finite")
-    return mean_of_tiles(decibels[:, None])
-
-
 def _pooled_decibels(rows: RowArray) -> float:
-    error = mean_of_tiles(rows)
+    error = PerTile().score(rows)
     if error == 0.0:
-        raise Undefined("every generated tile equals its real tile: the PSNR is not finite")
+        raise Undefined(_NOT_FINITE)
     return -10.0 * math.log10(error)
 
 
@@ -50,16 +44,12 @@ def psnr() -> Metric:
     no finite PSNR: it is counted beside the mean of the finite ones, never folded into it.
     """
     return Metric(
-        name="psnr",
         family="pixel",
         summary="peak signal-to-noise ratio per tile",
-        compares=("generated", "real"),
         observe=_squared_error,
-        score=_mean_decibels,
-        values=_decibels,
+        kind=PerTile(_decibels, without=_NOT_FINITE),
         better="higher",
         value_range=(0.0, math.inf),
-        perfect=None,
         unit="dB",
         params={"range": 1, "mean": "dB"},
         observation=_SQUARED_ERROR,
@@ -74,19 +64,15 @@ def psnr_pooled() -> Metric:
     10 log10(1 / mean over tiles of the MSE), in dB; what torchmetrics' class returns by default. By Jensen's
     inequality it lies below the mean of dB: 14.99 against 16.03 dB for tiles of 16 ± 3 dB.
     """
-    return set_metric(
-        name="psnr_pooled",
+    return Metric(
         family="pixel",
         summary="peak signal-to-noise ratio of the pooled error",
         observe=_squared_error,
-        score=_pooled_decibels,
+        kind=OfSet(_pooled_decibels),
         better="higher",
         value_range=(0.0, math.inf),
-        perfect=None,
         unit="dB",
         params={"range": 1, "mean": "error"},
-        minimum_tiles=1,
-        paired=True,
         observation=_SQUARED_ERROR,
         citation=_CITATION,
     )
@@ -95,11 +81,11 @@ def psnr_pooled() -> Metric:
 @METRICS.register("mae")
 def mae() -> Metric:
     """Mean absolute error of generated against real over pixels and channels of images in [0, 1]; lower is better."""
-    return mean_metric(
-        name="mae",
+    return Metric(
         family="pixel",
         summary="mean absolute error per tile",
         observe=lambda batch: tile_means((batch.side("generated") - batch.side("real")).abs()),
+        kind=PerTile(),
         better="lower",
         perfect=0.0,
         params={"range": 1},

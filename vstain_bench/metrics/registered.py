@@ -13,14 +13,14 @@ import torch
 from torch.nn import functional
 
 from vstain_bench.errors import Undefined
-from vstain_bench.metrics.definition import METRICS, mean_metric, tile_means
+from vstain_bench.metrics.definition import METRICS, tile_means
 from vstain_bench.metrics.lpips import lpips
 from vstain_bench.metrics.structure import ssim
 from vstain_bench.metrics.windows import GENERATED_REAL
 from vstain_bench.stain.density import Separation, stain_maps
 from vstain_bench.stain.micrometres import pixel_sizes
 from vstain_bench.stain.registration import Registration, register, resample
-from vstain_bench.types import Batch, Images, Metric, Rows, View
+from vstain_bench.types import Batch, Images, Metric, PerTile, Rows, View
 
 _SOURCE = "Own registration (vstain-bench); Le Besnerais and Champagnat 2005, ICIP (iterative Lucas-Kanade)"
 NEAREST = 9
@@ -79,11 +79,11 @@ def ssim_registered(*, bound_um: float = 8.0, background: str = "tile", vectors:
     tile that was moved.
     """
     separation, plain = Separation(background, vectors), ssim()
-    return mean_metric(
-        name="ssim_registered",
+    return Metric(
         family="structure",
         summary=f"structural similarity after registration by haematoxylin within {bound_um:g} µm",
         observe=lambda batch: plain.observe(registered(batch, bound_um, separation)),
+        kind=PerTile(),
         better="higher",
         value_range=(-1.0, 1.0),
         perfect=1.0,
@@ -105,11 +105,11 @@ def psnr_registered(*, bound_um: float = 8.0, background: str = "tile", vectors:
         error = tile_means((pair.side("generated") - pair.side("real")).square())
         return -10 * error.log10()
 
-    return mean_metric(
-        name="psnr_registered",
+    return Metric(
         family="pixel",
         summary=f"peak signal-to-noise ratio after registration by haematoxylin within {bound_um:g} µm",
         observe=observe,
+        kind=PerTile(),
         better="higher",
         value_range=(0.0, math.inf),
         unit="dB",
@@ -125,11 +125,11 @@ def lpips_registered(*, bound_um: float = 8.0, background: str = "tile", vectors
     Lower is better, 0 for identical tiles.
     """
     separation, plain = Separation(background, vectors), lpips()
-    return mean_metric(
-        name="lpips_registered",
+    return Metric(
         family="perception",
         summary=f"distance of AlexNet features after registration by haematoxylin within {bound_um:g} µm",
         observe=lambda batch: plain.observe(registered(batch, bound_um, separation)),
+        kind=PerTile(),
         better="lower",
         value_range=(0.0, math.inf),
         perfect=0.0,
@@ -152,13 +152,13 @@ def registration_residual(*, bound_um: float = 8.0, background: str = "tile", ve
     ``registration_refused``.
     """
     separation = Separation(background, vectors)
-    return mean_metric(
-        name="registration_residual",
+    return Metric(
         family="registration",
         summary=f"median displacement found by haematoxylin within {bound_um:g} µm",
         observe=lambda batch: _column(
             [found.residual_um for found in registrations(batch, bound_um, separation)], batch
         ),
+        kind=PerTile(),
         better="lower",
         value_range=(0.0, math.inf),
         perfect=0.0,
@@ -175,13 +175,13 @@ def registration_refused(*, bound_um: float = 8.0, background: str = "tile", vec
     Range [0, 1]; lower is better, 0 where every generated tile is recognised as its real one.
     """
     separation = Separation(background, vectors)
-    return mean_metric(
-        name="registration_refused",
+    return Metric(
         family="registration",
         summary=f"share of tiles that cannot be registered by haematoxylin within {bound_um:g} µm",
         observe=lambda batch: _column(
             [float(not found.accepted) for found in registrations(batch, bound_um, separation)], batch
         ),
+        kind=PerTile(),
         better="lower",
         perfect=0.0,
         params=_params(bound_um, separation),
@@ -239,14 +239,14 @@ def ssim_shift_marginal(*, radius_um: float = 4.0) -> Metric:
             values.append(best)
         return _column(values, batch)
 
-    return mean_metric(
-        name="ssim_shift_marginal",
+    return Metric(
         family="structure",
         summary=f"highest structural similarity over displacements of the whole tile to {radius_um:g} µm",
         observe=observe,
+        kind=PerTile(),
         better="higher",
         value_range=(-1.0, 1.0),
         perfect=1.0,
-        params={"radius_um": radius_um, "nearest": NEAREST, **plain.params},
+        params={"radius_um": ..., "nearest": NEAREST, **plain.params},
         citation=f"{plain.citation}; own marginalisation (vstain-bench)",
     )

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from vstain_bench.errors import Undefined, UsageError
-from vstain_bench.metrics.definition import METRICS, by_side, mean_metric, mean_of_tiles, set_metric, tile_means
+from vstain_bench.metrics.definition import METRICS, by_side, tile_means
 from vstain_bench.metrics.windows import GENERATED_REAL
 from vstain_bench.stain.density import Separation, stain_maps
-from vstain_bench.types import Batch, Metric, RowArray, Rows, Values
+from vstain_bench.types import Batch, Metric, OfSet, PerTile, RowArray, Rows, Values
 
 BANDS = (0.15, 0.30, 0.50)
 """Optical densities at which DAB becomes weak, moderate and strong."""
@@ -52,18 +52,14 @@ def dab_od_bias(*, background: str = "tile", vectors: str = "h-dab") -> Metric:
     """
     separation = Separation(background, vectors)
     return Metric(
-        name="dab_od_bias",
         family="amount",
         summary="mean DAB optical density, generated less real",
-        compares=GENERATED_REAL,
         observe=lambda batch: mean_dab(batch, separation),
-        score=lambda rows: mean_of_tiles(_bias(rows)[:, None]),
-        values=_bias,
+        kind=PerTile(_bias),
         better="target",
         value_range=(-math.inf, math.inf),
         perfect=0.0,
         unit="OD",
-        params=separation.params,
         observation=mean_dab_key(separation),
         citation=_CITATION,
     )
@@ -74,20 +70,16 @@ def dab_od_mae(*, background: str = "tile", vectors: str = "h-dab") -> Metric:
     """Absolute error of the tile's mean DAB OD, then the mean over tiles; unit OD, lower is better, 0 is perfect."""
     separation = Separation(background, vectors)
     return Metric(
-        name="dab_od_mae",
         family="amount",
         summary="absolute error of the tile's mean DAB optical density",
-        compares=GENERATED_REAL,
         observe=lambda batch: mean_dab(batch, separation),
-        score=lambda rows: mean_of_tiles(_absolute(rows)[:, None]),
-        values=_absolute,
+        kind=PerTile(_absolute),
         better="lower",
         value_range=(0.0, math.inf),
         perfect=0.0,
         unit="OD",
-        params=separation.params,
-        describe=lambda rows: by_side(rows, lambda side: {"mean DAB OD": float(side.mean())}),
         observation=mean_dab_key(separation),
+        describe=lambda rows: by_side(rows, lambda side: {"mean DAB OD": float(side.mean())}),
         citation=_CITATION,
     )
 
@@ -125,18 +117,15 @@ def dab_tile_r(*, background: str = "tile", vectors: str = "h-dab") -> Metric:
     adds, say whether a tile of that label gets the right amount.
     """
     separation = Separation(background, vectors)
-    return set_metric(
-        name="dab_tile_r",
+    return Metric(
         family="amount",
         summary="correlation over tiles of the mean DAB optical density",
         observe=lambda batch: mean_dab(batch, separation),
-        score=pearson,
+        kind=OfSet(pearson),
         better="higher",
         value_range=(-1.0, 1.0),
         perfect=1.0,
-        params=separation.params,
         minimum_tiles=3,
-        paired=True,
         observation=mean_dab_key(separation),
         citation="Pearson correlation; " + _CITATION,
     )
@@ -149,18 +138,15 @@ def dab_ccc(*, background: str = "tile", vectors: str = "h-dab") -> Metric:
     2 cov / (var + var + (difference of means)²): unlike a correlation it falls with a wrong gain or offset.
     """
     separation = Separation(background, vectors)
-    return set_metric(
-        name="dab_ccc",
+    return Metric(
         family="amount",
         summary="concordance over tiles of the mean DAB optical density",
         observe=lambda batch: mean_dab(batch, separation),
-        score=concordance,
+        kind=OfSet(concordance),
         better="higher",
         value_range=(-1.0, 1.0),
         perfect=1.0,
-        params=separation.params,
         minimum_tiles=3,
-        paired=True,
         observation=mean_dab_key(separation),
         citation="Lin 1989, Biometrics 45:255-268",
     )
@@ -198,17 +184,13 @@ def dab_positive_fraction_sweep(*, background: str = "tile", vectors: str = "h-d
         }
 
     return Metric(
-        name="dab_positive_fraction_sweep",
         family="amount",
         summary="absolute error of the share of pixels above a DAB optical density, mean over 0.05 to 0.50",
-        compares=GENERATED_REAL,
         observe=lambda batch: _fractions(batch, separation, SWEEP),
-        score=lambda rows: mean_of_tiles(_over_thresholds(rows)[:, None]),
-        values=_over_thresholds,
+        kind=PerTile(_over_thresholds),
         better="lower",
-        value_range=(0.0, 1.0),
         perfect=0.0,
-        params={"thresholds": f"{SWEEP[0]:.2f}-{SWEEP[-1]:.2f}", "step": 0.05, **separation.params},
+        params={"thresholds": f"{SWEEP[0]:.2f}-{SWEEP[-1]:.2f}", "step": 0.05},
         describe=lambda rows: by_side(rows, shares),
         citation=_CITATION,
     )
@@ -226,14 +208,13 @@ def dab_positive_fraction_error(*, threshold: float = 0.15, background: str = "t
         fractions = _fractions(batch, separation, [threshold])
         return (fractions[:, :1] - fractions[:, 1:]).abs()
 
-    return mean_metric(
-        name="dab_positive_fraction_error",
+    return Metric(
         family="amount",
         summary=f"absolute error of the share of pixels above a DAB optical density of {threshold:g}",
         observe=observe,
+        kind=PerTile(),
         better="lower",
         perfect=0.0,
-        params={"threshold": threshold, **separation.params},
         citation=_CITATION,
     )
 
@@ -286,17 +267,13 @@ def h_score_error(
             expected="optical densities in ascending order",
         )
     return Metric(
-        name="h_score_error",
         family="amount",
         summary="absolute error of the pixel-wise H-score",
-        compares=GENERATED_REAL,
         observe=lambda batch: _fractions(batch, separation, bands),
-        score=lambda rows: mean_of_tiles(_h_errors(rows)[:, None]),
-        values=_h_errors,
+        kind=PerTile(_h_errors),
         better="lower",
         value_range=(0.0, 300.0),
         perfect=0.0,
-        params={"weak": weak, "moderate": moderate, "strong": strong, **separation.params},
         describe=lambda rows: by_side(rows, _bands),
         citation="McCarty et al. 1985, Arch Pathol Lab Med 109:716-721; bands as QuPath's thresholds of DAB OD",
     )

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from vstain_bench.metrics.definition import METRICS, by_side, mean_of_tiles
+from vstain_bench.metrics.definition import METRICS, by_side
 from vstain_bench.metrics.windows import GENERATED_REAL
 from vstain_bench.stain.density import Separation, stain_maps
-from vstain_bench.types import Batch, Metric, RowArray, Rows, Values
+from vstain_bench.types import Batch, Metric, PerTile, RowArray, Rows, Values
 
 
 def _observe(batch: Batch, separation: Separation) -> Rows:
@@ -42,18 +42,14 @@ def background_od_bias(*, background: str = "tile", vectors: str = "h-dab") -> M
         return said if separation.fixed is not None else {**said, "tiles without glass": float((side[:, 3] == 0).sum())}
 
     return Metric(
-        name="background_od_bias",
         family="colour",
         summary="background I0 in optical density, generated above real",
-        compares=GENERATED_REAL,
         observe=lambda batch: _observe(batch, separation),
-        score=lambda rows: mean_of_tiles(_brighter(rows)[:, None]),
-        values=_brighter,
+        kind=PerTile(_brighter),
         better="target",
         value_range=(-math.inf, math.inf),
         perfect=0.0,
         unit="OD",
-        params=separation.params,
         describe=lambda rows: by_side(rows, told),
         citation="Optical density by Beer-Lambert; I0 as the 99th percentile of glass (vstain_bench/stain/density.py)",
     )

@@ -9,9 +9,9 @@ import math
 import torch
 from torch import Tensor
 
-from vstain_bench.metrics.definition import METRICS, mean_metric, tile_means
+from vstain_bench.metrics.definition import METRICS, tile_means
 from vstain_bench.metrics.windows import GENERATED_REAL
-from vstain_bench.types import Batch, Metric, Rows
+from vstain_bench.types import Batch, Metric, PerTile, Rows
 
 _XYZ_FROM_RGB = (
     (0.412453, 0.357580, 0.180423),
@@ -93,11 +93,11 @@ def de2000() -> Metric:
         )
         return torch.cat([tile_means(ciede2000(generated, real)[None]) for generated, real in pairs])
 
-    return mean_metric(
-        name="de2000",
+    return Metric(
         family="colour",
         summary="mean CIEDE2000 colour difference per pixel",
         observe=observe,
+        kind=PerTile(),
         better="lower",
         value_range=(0.0, math.inf),
         perfect=0.0,
@@ -132,11 +132,11 @@ def background_drift() -> Metric:
         ]
         return torch.stack([ciede2000(*pair) for pair in zip(*sides, strict=True)]).double().unsqueeze(1)
 
-    return mean_metric(
-        name="background_drift",
+    return Metric(
         family="colour",
         summary="CIEDE2000 difference of the background's colour",
         observe=observe,
+        kind=PerTile(),
         better="lower",
         value_range=(0.0, math.inf),
         perfect=0.0,

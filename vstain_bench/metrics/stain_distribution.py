@@ -7,10 +7,10 @@ The range is fixed, [0, 1.5] OD, for every tile and both sides. A histogram whos
 import torch
 from torch import Tensor
 
-from vstain_bench.metrics.definition import METRICS, mean_metric
+from vstain_bench.metrics.definition import METRICS
 from vstain_bench.metrics.windows import GENERATED_REAL
 from vstain_bench.stain.density import Separation, stain_maps
-from vstain_bench.types import Batch, Metric, Rows, View
+from vstain_bench.types import Batch, Metric, PerTile, Rows, View
 
 LARGEST = 1.5
 """Upper end of the range in OD; what lies beyond either end counts in the last bin of that end."""
@@ -54,16 +54,16 @@ def dab_w1(*, background: str = "tile", vectors: str = "h-dab") -> Metric:
         generated, real = (each.cumsum(dim=1) for each in _sides(batch, separation))
         return torch.stack([gap.abs().sum() for gap in generated - real]).unsqueeze(1) * (LARGEST / FINE)
 
-    return mean_metric(
-        name="dab_w1",
+    return Metric(
         family="amount",
         summary="Wasserstein-1 distance of DAB optical densities",
         observe=observe,
+        kind=PerTile(),
         better="lower",
         value_range=(0.0, LARGEST),
         perfect=0.0,
         unit="OD",
-        params={"range": "0-1.5", "bins": FINE, **separation.params},
+        params={"range": "0-1.5", "bins": FINE},
         citation="Wasserstein-1 (earth mover's) distance: Rubner, Tomasi, Guibas 2000, IJCV 40:99-121",
     )
 
@@ -79,13 +79,13 @@ def dab_js(*, background: str = "tile", vectors: str = "h-dab") -> Metric:
     def observe(batch: Batch) -> Rows:
         return jensen_shannon(*(each.view(len(each), 100, -1).sum(dim=2) for each in _sides(batch, separation)))
 
-    return mean_metric(
-        name="dab_js",
+    return Metric(
         family="amount",
         summary="Jensen-Shannon distance of DAB histograms, shared range",
         observe=observe,
+        kind=PerTile(),
         better="lower",
         perfect=0.0,
-        params={"range": "0-1.5", "bins": 100, "log": 2, **separation.params},
+        params={"range": "0-1.5", "bins": 100, "log": 2},
         citation="Lin 1991, IEEE Trans Inf Theory 37:145-151; Endres and Schindelin 2003 (the distance)",
     )

@@ -26,11 +26,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from vstain_bench.errors import Undefined
-from vstain_bench.metrics.definition import METRICS, mean_of_tiles
+from vstain_bench.metrics.definition import METRICS
 from vstain_bench.metrics.windows import GENERATED_REAL, Window, smooth
 from vstain_bench.stain.density import Separation, stain_maps
 from vstain_bench.stain.micrometres import block_weights, pixel_sizes
-from vstain_bench.types import Batch, Metric, RowArray, Rows, Values, View
+from vstain_bench.types import Batch, Metric, PerTile, RowArray, Rows, Values, View
 
 CELL_UM = 2.0
 """Side of a place: the grid of the comparison, and the step of the displacements."""
@@ -307,16 +307,11 @@ def stain_fidelity(
         return torch.tensor(found, dtype=torch.float64, device=batch.side("real").device)
 
     return Metric(
-        name="stain_fidelity",
         family="composite",
         summary=f"amount, place and texture of both stains, displacements up to {radius_um:g} µm forgiven",
-        compares=GENERATED_REAL,
         observe=observe,
-        score=lambda rows: mean_of_tiles(pool_deviations(rows)[:, None]),
-        values=pool_deviations,
+        kind=PerTile(pool_deviations),
         better="higher",
-        value_range=(0.0, 1.0),
         perfect=1.0,
-        params={"radius_um": radius_um, "pool_um": pool_um, **separation.params},
         citation="Own definition (vstain-bench), docs/stain_fidelity.md",
     )

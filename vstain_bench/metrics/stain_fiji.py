@@ -6,17 +6,17 @@ DAB (``dab_p90_r_unistain``) and of mean DAB (``dab_tile_r``), and over the pixe
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vstain_bench.metrics.definition import METRICS, mean_metric, mean_of_tiles, set_metric
+from vstain_bench.metrics.definition import METRICS
 from vstain_bench.metrics.stain_amount import pearson
 from vstain_bench.metrics.windows import GENERATED_REAL
-from vstain_bench.types import Batch, Metric, RowArray, Rows, Values, View
+from vstain_bench.types import Batch, Metric, OfSet, PerTile, RowArray, Rows, Values, View
 
 _FIJI = (
     "MIXAILAB/USIGAN 24a88f7 assert/MetricREADME.md (PSPStain, too, uses ImageJ); Colour Deconvolution of G. Landini: "
@@ -85,13 +85,10 @@ def iod_fiji_bias(*, threshold: int = 100) -> Metric:
     threshold" ticked, which they do not name: without it, ``threshold=255``.
     """
     return Metric(
-        name="iod_fiji_bias",
         family="amount",
         summary="integrated optical density of DAB as in Fiji, generated less real",
-        compares=GENERATED_REAL,
         observe=_observe_iod(threshold),
-        score=lambda rows: mean_of_tiles(_more(rows)[:, None]),
-        values=_more,
+        kind=PerTile(_more),
         better="target",
         value_range=(-math.inf, math.inf),
         perfect=0.0,
@@ -105,18 +102,16 @@ def iod_fiji_bias(*, threshold: int = 100) -> Metric:
 @METRICS.register("iod_fiji_r")
 def iod_fiji_r(*, threshold: int = 100) -> Metric:
     """USIGAN's and PSPStain's "Pearson-R": correlation over tiles of Fiji's IOD (``iod_fiji_bias``); [-1, 1]."""
-    return set_metric(
-        name="iod_fiji_r",
+    return Metric(
         family="amount",
         summary="correlation over tiles of the integrated optical density of DAB as in Fiji (USIGAN, PSPStain)",
         observe=_observe_iod(threshold),
-        score=pearson,
+        kind=OfSet(pearson),
         better="higher",
         value_range=(-1.0, 1.0),
         perfect=1.0,
         params=_params(threshold),
         minimum_tiles=3,
-        paired=True,
         observation=f"iod fiji|threshold:{threshold}",
         citation=f"{_FIJI}; scripts/pearson_R.py",
     )
@@ -143,16 +138,18 @@ def _pixel_correlations(batch: Batch, planes: Callable[[Tensor], Tensor]) -> Row
     return torch.stack(found).unsqueeze(1)
 
 
-def _pixel_metric(name: str, summary: str, planes: Callable[[Tensor], Tensor], citation: str) -> Metric:
-    return mean_metric(
-        name=name,
+def _pixel_metric(
+    summary: str, planes: Callable[[Tensor], Tensor], params: Mapping[str, object], citation: str
+) -> Metric:
+    return Metric(
         family="pixel",
         summary=summary,
         observe=lambda batch: _pixel_correlations(batch, planes),
+        kind=PerTile(),
         better="higher",
         value_range=(-1.0, 1.0),
         perfect=1.0,
-        params={"bits": 8} if name == "pixel_r_grey_usigan" else {"channels": "rgb"},
+        params=params,
         citation=citation,
     )
 
@@ -165,9 +162,9 @@ def pixel_r_grey_usigan() -> Metric:
     displacement costs it as it costs SSIM. A constant tile has no value.
     """
     return _pixel_metric(
-        "pixel_r_grey_usigan",
         "correlation of grey levels over the pixels of a tile (USIGAN)",
         _grey,
+        {"bits": 8},
         "MIXAILAB/USIGAN 5ac0c9a scripts/eval_pathology_metric.py",
     )
 
@@ -180,8 +177,8 @@ def pixel_r_rgb_hemit() -> Metric:
     constant channel has no value.
     """
     return _pixel_metric(
-        "pixel_r_rgb_hemit",
         "correlation per RGB channel over the pixels of a tile (HEMIT)",
         lambda picture: picture,
+        {"channels": "rgb"},
         "BianChang/Pix2pix_DualBranch 73296b0 util/calculate_metrics.py; Bian et al. 2024 (HEMIT)",
     )

@@ -7,7 +7,7 @@ The label of a tile is part of its row, so that scores need nothing but rows.
 
 import math
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -15,11 +15,11 @@ import numpy as np
 import torch
 
 from vstain_bench.errors import Undefined, UsageError
-from vstain_bench.metrics.definition import METRICS, set_metric
+from vstain_bench.metrics.definition import METRICS
 from vstain_bench.metrics.stain_amount import mean_dab
 from vstain_bench.metrics.windows import GENERATED_REAL
 from vstain_bench.stain.density import Separation
-from vstain_bench.types import Batch, Metric, RowArray, Rows, Side, Values
+from vstain_bench.types import Batch, Metric, OfSet, RowArray, Rows, Side, Values
 
 HER2_ORDER = "0<1+<2+<3+"
 UNKNOWN = -1.0
@@ -98,17 +98,16 @@ def dab_class_order_violations(*, order: str = HER2_ORDER, background: str = "ti
     def describe(rows: RowArray) -> Mapping[Side, Mapping[str, float]]:
         return {side: {"pairs out of order": violations(rows, place)} for place, side in enumerate(GENERATED_REAL)}
 
-    return set_metric(
-        name="dab_class_order_violations",
+    return Metric(
         family="amount",
         summary="pairs of scores whose mean DAB is out of order",
         observe=observe,
-        score=score,
+        kind=OfSet(score),
         better="lower",
         value_range=(0.0, float(math.comb(len(ranks), 2))),
+        perfect=0.0,
         unit="pairs",
-        params={"order": order, **separation.params},
-        paired=True,
+        minimum_tiles=2,
         describe=describe,
         citation="Ordering violations as in facevoid/UNIStainNet 9706c61 src/utils/metrics.py, there of its p90 score",
     )
@@ -167,25 +166,23 @@ def _code(label: str | None) -> float:
     return UNKNOWN if label is None else float(zlib.crc32(label.encode()))
 
 
-def _within_metric(name: str, summary: str, separation: Separation, citation: str) -> Metric:
-    statistic = within_correlation if name == "dab_within_label_r" else within_concordance
-
+def _within_metric(
+    statistic: Callable[[RowArray, Sequence[object]], float], summary: str, separation: Separation, citation: str
+) -> Metric:
     def score(rows: RowArray) -> float:
         _require_codes(rows, "")
         return statistic(rows, rows[:, 2].tolist())
 
-    return set_metric(
-        name=name,
+    return Metric(
         family="amount",
         summary=summary,
         observe=lambda batch: _labelled(batch, separation, [_code(tag) for tag in batch.labels]),
-        score=score,
+        kind=OfSet(score),
         better="higher",
         value_range=(-1.0, 1.0),
         perfect=1.0,
         params=separation.params,
         minimum_tiles=3,
-        paired=True,
         observation=f"mean dab and label|background:{separation.background}|vectors:{separation.vectors}",
         citation=citation,
     )
@@ -199,7 +196,7 @@ def dab_within_label_r(*, background: str = "tile", vectors: str = "h-dab") -> M
     the tiles of its score?
     """
     return _within_metric(
-        "dab_within_label_r",
+        within_correlation,
         "correlation of the mean DAB optical density within labels",
         Separation(background, vectors),
         "Pearson correlation pooled within classes; UNIStainNet averages the correlations of the classes instead",
@@ -213,7 +210,7 @@ def dab_within_label_ccc(*, background: str = "tile", vectors: str = "h-dab") ->
     Unlike ``dab_within_label_r`` it falls with a wrong gain, and with a wrong mean of a label.
     """
     return _within_metric(
-        "dab_within_label_ccc",
+        within_concordance,
         "concordance of the mean DAB optical density within labels",
         Separation(background, vectors),
         "Lin 1989, Biometrics 45:255-268, pooled within classes",

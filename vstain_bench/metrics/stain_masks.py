@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from vstain_bench.metrics.definition import METRICS, mean_metric, tile_means
+from vstain_bench.metrics.definition import METRICS, tile_means
 from vstain_bench.metrics.windows import GENERATED_REAL
-from vstain_bench.types import Batch, Metric, Rows, View
+from vstain_bench.types import Batch, Metric, PerTile, Rows, View
 
 Mask = NDArray[np.bool_]
 _KATARIA = "tushaarkataria/Virtual-Staining-Evaluation 23e9633 metricAll.py; medpy.metric.binary"
@@ -79,17 +79,17 @@ def _tnr(generated: Mask, real: Mask) -> float:
     return _share(int((~generated & ~real).sum()), int((~real).sum()))
 
 
-def _kataria(name: str, summary: str, compare: Callable[[Mask, Mask], float], *, distance: bool = False) -> Metric:
+def _kataria(summary: str, compare: Callable[[Mask, Mask], float], *, distance: bool = False) -> Metric:
     def observe(batch: Batch) -> Rows:
         sides = [batch.view(side).derive("kataria mask", _kataria_masks) for side in GENERATED_REAL]
         values = [compare(*pair) for pair in zip(*sides, strict=True)]
         return torch.tensor(values, dtype=torch.float64, device=batch.side("real").device).unsqueeze(1)
 
-    return mean_metric(
-        name=name,
+    return Metric(
         family="place",
         summary=summary,
         observe=observe,
+        kind=PerTile(),
         better="lower" if distance else "higher",
         value_range=(0.0, math.inf if distance else 1.0),
         perfect=0.0 if distance else None,
@@ -106,13 +106,13 @@ def mask_dice_kataria() -> Metric:
     Higher is better. A tile whose real mask is empty counts 0 whatever was generated, so identical sides give the share
     of tiles with a mask: no perfect value.
     """
-    return _kataria("mask_dice_kataria", "Dice of DAB masks (Kataria)", _dice)
+    return _kataria("Dice of DAB masks (Kataria)", _dice)
 
 
 @METRICS.register("mask_iou_kataria")
 def mask_iou_kataria() -> Metric:
     """Kataria et al.'s Jaccard index of the masks of ``mask_dice_kataria``; a tile without real mask counts 0."""
-    return _kataria("mask_iou_kataria", "intersection over union of DAB masks (Kataria)", _iou)
+    return _kataria("intersection over union of DAB masks (Kataria)", _iou)
 
 
 @METRICS.register("mask_hd95_kataria")
@@ -121,25 +121,25 @@ def mask_hd95_kataria() -> Metric:
 
     A tile of which one mask is empty counts 0, the best there is: a model that stains nothing scores perfectly.
     """
-    return _kataria("mask_hd95_kataria", "95 % Hausdorff distance of DAB masks (Kataria)", _hd95, distance=True)
+    return _kataria("95 % Hausdorff distance of DAB masks (Kataria)", _hd95, distance=True)
 
 
 @METRICS.register("mask_asd_kataria")
 def mask_asd_kataria() -> Metric:
     """Kataria et al.'s mean distance in px from the generated mask's rim to the real one's; an empty mask counts 0."""
-    return _kataria("mask_asd_kataria", "mean distance of the rims of DAB masks (Kataria)", _asd, distance=True)
+    return _kataria("mean distance of the rims of DAB masks (Kataria)", _asd, distance=True)
 
 
 @METRICS.register("mask_tpr_kataria")
 def mask_tpr_kataria() -> Metric:
     """Kataria et al.'s true positive rate: share of the real mask that is generated; without a real mask 0."""
-    return _kataria("mask_tpr_kataria", "share of the real DAB mask that was generated (Kataria)", _tpr)
+    return _kataria("share of the real DAB mask that was generated (Kataria)", _tpr)
 
 
 @METRICS.register("mask_tnr_kataria")
 def mask_tnr_kataria() -> Metric:
     """Kataria et al.'s true negative rate: share of the real background that stays so; without any 0."""
-    return _kataria("mask_tnr_kataria", "share of the background of the real DAB mask that stays so (Kataria)", _tnr)
+    return _kataria("share of the background of the real DAB mask that stays so (Kataria)", _tnr)
 
 
 def _saturated_fraction(view: View) -> Rows:
@@ -165,11 +165,11 @@ def positive_fraction_tdkstain() -> Metric:
         sides = [batch.view(side).derive("tdkstain positive", _saturated_fraction) for side in GENERATED_REAL]
         return (sides[0] - sides[1]).abs()
 
-    return mean_metric(
-        name="positive_fraction_tdkstain",
+    return Metric(
         family="amount",
         summary="absolute error of the share of pixels with saturated DAB (TDKstain)",
         observe=observe,
+        kind=PerTile(),
         better="lower",
         perfect=0.0,
         params={"background": 255, "vectors": "hed", "saturation": 0.15},

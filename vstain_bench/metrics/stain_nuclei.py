@@ -11,12 +11,12 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 from scipy.spatial import cKDTree
 
-from vstain_bench.metrics.definition import METRICS, by_side, mean_metric, mean_of_tiles
+from vstain_bench.metrics.definition import METRICS, by_side
 from vstain_bench.metrics.windows import GENERATED_REAL
 from vstain_bench.stain.density import Separation, stain_maps
 from vstain_bench.stain.micrometres import pixel_sizes
 from vstain_bench.stain.nuclei import NUCLEI_DETECTORS, Centres, dab_of_nuclei
-from vstain_bench.types import Batch, Metric, RowArray, Rows, Values
+from vstain_bench.types import Batch, Metric, PerTile, RowArray, Rows, Values
 
 _DETECTOR = "log-haematoxylin"
 _LOG = "Laplacian of Gaussian blobs: Lindeberg 1998, IJCV 30:79-116; Ruifrok and Johnston 2001 for haematoxylin"
@@ -64,16 +64,15 @@ def nuclei_count_error(*, detector: str = _DETECTOR, background: str = "tile", v
         pairs = zip(*_nuclei(batch, detector, separation), areas, strict=True)
         return _column([abs(len(generated) - len(real)) / area for generated, real, area in pairs], batch)
 
-    return mean_metric(
-        name="nuclei_count_error",
+    return Metric(
         family="nuclei",
         summary="absolute error of the number of nuclei",
         observe=observe,
+        kind=PerTile(),
         better="lower",
         value_range=(0.0, math.inf),
         perfect=0.0,
         unit="1/mm²",
-        params={"detector": detector, **separation.params},
         citation=_LOG,
     )
 
@@ -94,14 +93,13 @@ def nuclei_f1(
         pairs = zip(*_nuclei(batch, detector, separation), strict=True)
         return _column([f1_of_nuclei(generated, real, radius_um) for generated, real in pairs], batch)
 
-    return mean_metric(
-        name="nuclei_f1",
+    return Metric(
         family="nuclei",
         summary=f"nuclei of generated and real within {radius_um:g} µm of each other (F1)",
         observe=observe,
+        kind=PerTile(),
         better="higher",
         perfect=1.0,
-        params={"radius_um": radius_um, "detector": detector, **separation.params},
         citation=_LOG,
     )
 
@@ -155,17 +153,12 @@ def nuclei_positive_fraction_error(
         return {"nuclei": float(found), "positive nuclei": float(positive)}
 
     return Metric(
-        name="nuclei_positive_fraction_error",
         family="nuclei",
         summary="absolute error of the share of DAB-positive nuclei",
-        compares=GENERATED_REAL,
         observe=observe,
-        score=lambda rows: mean_of_tiles(_positive_errors(rows)[:, None]),
-        values=_positive_errors,
+        kind=PerTile(_positive_errors),
         better="lower",
-        value_range=(0.0, 1.0),
         perfect=0.0,
-        params={"threshold": threshold, "core_um": core_um, "detector": detector, **separation.params},
         describe=lambda rows: by_side(rows, index),
         citation=_LOG,
     )

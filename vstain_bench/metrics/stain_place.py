@@ -11,11 +11,11 @@ import torch
 from scipy import ndimage
 
 from vstain_bench.errors import Undefined
-from vstain_bench.metrics.definition import METRICS, mean_metric
+from vstain_bench.metrics.definition import METRICS
 from vstain_bench.metrics.windows import GENERATED_REAL
 from vstain_bench.stain.density import Separation, stain_maps
 from vstain_bench.stain.micrometres import Map, Mask, block_means, correlation, distances, pixel_sizes
-from vstain_bench.types import Batch, Metric, Rows, View
+from vstain_bench.types import Batch, Metric, PerTile, Rows, View
 
 GRID_UM = 1.0
 """Cell of the grid on which nests are outlined."""
@@ -27,7 +27,7 @@ def _column(values: list[float], batch: Batch) -> Rows:
     return torch.tensor(values, dtype=torch.float64, device=batch.side("real").device).unsqueeze(1)
 
 
-def _block_correlation(name: str, block_um: float, separation: Separation) -> Metric:
+def _block_correlation(block_um: float, separation: Separation) -> Metric:
     def blocks(view: View, sizes: tuple[float, ...]) -> list[Map]:
         def compute(each: View) -> list[Map]:
             maps = stain_maps(each, separation).dab
@@ -42,11 +42,11 @@ def _block_correlation(name: str, block_um: float, separation: Separation) -> Me
             raise Undefined(f"a tile holds fewer than 4 blocks of {block_um:g} µm")
         return _column([correlation(one, other) for one, other in zip(generated, real, strict=True)], batch)
 
-    return mean_metric(
-        name=name,
+    return Metric(
         family="place",
         summary=f"correlation of mean DAB optical density over blocks of {block_um:g} µm",
         observe=observe,
+        kind=PerTile(),
         better="higher",
         value_range=(-1.0, 1.0),
         perfect=1.0,
@@ -65,25 +65,25 @@ def dab_block_r(*, block_um: float = 8.0, background: str = "tile", vectors: str
     gets 0. Blind to gain and offset by construction. ``dab_block_r_4um``, ``_16um`` and ``_32um`` stand beside it in
     one table.
     """
-    return _block_correlation("dab_block_r", block_um, Separation(background, vectors))
+    return _block_correlation(block_um, Separation(background, vectors))
 
 
 @METRICS.register("dab_block_r_4um")
 def dab_block_r_4um(*, background: str = "tile", vectors: str = "h-dab") -> Metric:
     """``dab_block_r`` with blocks of 4 µm: the parts of a cell."""
-    return _block_correlation("dab_block_r_4um", 4.0, Separation(background, vectors))
+    return _block_correlation(4.0, Separation(background, vectors))
 
 
 @METRICS.register("dab_block_r_16um")
 def dab_block_r_16um(*, background: str = "tile", vectors: str = "h-dab") -> Metric:
     """``dab_block_r`` with blocks of 16 µm: a cell or two."""
-    return _block_correlation("dab_block_r_16um", 16.0, Separation(background, vectors))
+    return _block_correlation(16.0, Separation(background, vectors))
 
 
 @METRICS.register("dab_block_r_32um")
 def dab_block_r_32um(*, background: str = "tile", vectors: str = "h-dab") -> Metric:
     """``dab_block_r`` with blocks of 32 µm: groups of cells."""
-    return _block_correlation("dab_block_r_32um", 32.0, Separation(background, vectors))
+    return _block_correlation(32.0, Separation(background, vectors))
 
 
 @dataclass(frozen=True)
@@ -131,14 +131,13 @@ def dab_tolerance_dice(
         generated, real = (_stained(batch.view(side), separation, threshold, sizes) for side in GENERATED_REAL)
         return _column([tolerance_dice(*each, tolerance_um) for each in zip(generated, real, strict=True)], batch)
 
-    return mean_metric(
-        name="dab_tolerance_dice",
+    return Metric(
         family="place",
         summary=f"overlap of DAB masks within {tolerance_um:g} µm",
         observe=observe,
+        kind=PerTile(),
         better="higher",
         perfect=1.0,
-        params={"tolerance_um": tolerance_um, "threshold": threshold, **separation.params},
         citation="Dice with a tolerance, after Nikolov et al. 2021, J Med Internet Res 23:e26151 (surface Dice)",
     )
 
@@ -231,22 +230,24 @@ def find_unmatched(
     ]
 
 
-def _area_metric(name: str, summary: str, *, tolerance_um: float, threshold: float, separation: Separation) -> Metric:
+def _area_metric(
+    summary: str, *, hallucinated: bool, tolerance_um: float, threshold: float, separation: Separation
+) -> Metric:
     def observe(batch: Batch) -> Rows:
         found = find_unmatched(
             batch,
             separation,
-            hallucinated=name == "hallucinated_dab_area",
+            hallucinated=hallucinated,
             tolerance_um=tolerance_um,
             threshold=threshold,
         )
         return _column([each.area_per_mm2 for each in found], batch)
 
-    return mean_metric(
-        name=name,
+    return Metric(
         family="place",
         summary=f"{summary} within {tolerance_um:g} µm",
         observe=observe,
+        kind=PerTile(),
         better="lower",
         value_range=(0.0, 1e6),
         perfect=0.0,
@@ -274,8 +275,8 @@ def hallucinated_dab_area(
     ``find_unmatched`` gives the map and the list of areas.
     """
     return _area_metric(
-        "hallucinated_dab_area",
         "area of generated DAB without real DAB",
+        hallucinated=True,
         tolerance_um=tolerance_um,
         threshold=threshold,
         separation=Separation(background, vectors),
@@ -291,8 +292,8 @@ def omitted_dab_area(
     Unit µm² per mm², lower is better, 0 is perfect.
     """
     return _area_metric(
-        "omitted_dab_area",
         "area of real DAB without generated DAB",
+        hallucinated=False,
         tolerance_um=tolerance_um,
         threshold=threshold,
         separation=Separation(background, vectors),

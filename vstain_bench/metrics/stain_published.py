@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from vstain_bench.metrics.definition import METRICS, mean_metric, mean_of_tiles, set_metric, tile_means
+from vstain_bench.metrics.definition import METRICS, tile_means
 from vstain_bench.metrics.stain_amount import pearson
 from vstain_bench.metrics.stain_distribution import jensen_shannon
 from vstain_bench.metrics.windows import GENERATED_REAL
-from vstain_bench.types import Batch, Metric, RowArray, Rows, Values, View
+from vstain_bench.types import Batch, Metric, OfSet, PerTile, RowArray, Rows, Values, View
 
 _UNISTAIN = "facevoid/UNIStainNet 9706c61 src/utils/metrics.py"
 _RGB_FROM_HED = ((0.65, 0.70, 0.29), (0.07, 0.99, 0.11), (0.27, 0.57, 0.78))  # as given, not normalised
@@ -32,19 +32,16 @@ def _rgb_density(batch: Batch, power: float) -> Rows:
     return torch.cat(columns, dim=1)
 
 
-def _rgb_metric(name: str, summary: str, power: float, *, signed: bool) -> Metric:
+def _rgb_metric(summary: str, power: float, *, signed: bool) -> Metric:
     def values(rows: RowArray) -> Values:
         difference = rows[:, 0] - rows[:, 1]
         return np.asarray(difference if signed else np.abs(difference))
 
     return Metric(
-        name=name,
         family="amount",
         summary=summary,
-        compares=GENERATED_REAL,
         observe=lambda batch: _rgb_density(batch, power),
-        score=lambda rows: mean_of_tiles(values(rows)[:, None]),
-        values=values,
+        kind=PerTile(values),
         better="target" if signed else "lower",
         value_range=(-math.inf if signed else 0.0, math.inf),
         perfect=0.0,
@@ -61,40 +58,34 @@ def miod_rgb_bias() -> Metric:
 
     Its ``iod_diff`` is this times 3 × the pixels of a tile.
     """
-    return _rgb_metric(
-        "miod_rgb_bias", "mean optical density of all RGB channels, generated less real", 1.0, signed=True
-    )
+    return _rgb_metric("mean optical density of all RGB channels, generated less real", 1.0, signed=True)
 
 
 @METRICS.register("miod_rgb_mae")
 def miod_rgb_mae() -> Metric:
     """UNIStainNet's ``miod_abs_diff``: absolute difference per tile of the mean OD over all RGB channels."""
-    return _rgb_metric(
-        "miod_rgb_mae", "absolute error of the mean optical density of all RGB channels", 1.0, signed=False
-    )
+    return _rgb_metric("absolute error of the mean optical density of all RGB channels", 1.0, signed=False)
 
 
 @METRICS.register("mfod_rgb_mae")
 def mfod_rgb_mae() -> Metric:
     """UNIStainNet's ``mfod_abs_diff``: absolute difference per tile of the mean OD^1.8 over all RGB channels."""
-    return _rgb_metric("mfod_rgb_mae", "absolute error of the mean OD^1.8 of all RGB channels", 1.8, signed=False)
+    return _rgb_metric("absolute error of the mean OD^1.8 of all RGB channels", 1.8, signed=False)
 
 
 @METRICS.register("iod_rgb_r")
 def iod_rgb_r() -> Metric:
     """UNIStainNet's ``iod_pearson_r``: correlation over tiles of the mean OD over all RGB channels."""
-    return set_metric(
-        name="iod_rgb_r",
+    return Metric(
         family="amount",
         summary="correlation over tiles of the mean optical density of all RGB channels",
         observe=lambda batch: _rgb_density(batch, 1.0),
-        score=pearson,
+        kind=OfSet(pearson),
         better="higher",
         value_range=(-1.0, 1.0),
         perfect=1.0,
         params={"background": 255, "channels": "rgb", "power": 1.0},
         minimum_tiles=3,
-        paired=True,
         observation="mean rgb density|power:1.0",
         citation=_UNISTAIN,
     )
@@ -133,11 +124,11 @@ def fod_psp() -> Metric:
         ]
         return (sides[0] - sides[1]).abs()
 
-    return mean_metric(
-        name="fod_psp",
+    return Metric(
         family="amount",
         summary="absolute error of PSPStain's mean focal optical density",
         observe=observe,
+        kind=PerTile(),
         better="lower",
         value_range=(0.0, math.inf),
         perfect=0.0,
@@ -191,11 +182,11 @@ def dab_kl_unistain() -> Metric:
     (beta 5). The range follows the pair's darkest pixel, and an empty bin of the real tile costs whatever the 1e-10
     makes of it.
     """
-    return mean_metric(
-        name="dab_kl_unistain",
+    return Metric(
         family="amount",
         summary="KL divergence of DAB histograms (UNIStainNet)",
         observe=lambda batch: _divergences(batch, symmetric=False),
+        kind=PerTile(),
         better="lower",
         value_range=(0.0, math.inf),
         perfect=0.0,
@@ -210,11 +201,11 @@ def dab_jsd_unistain() -> Metric:
 
     Natural logarithm: range [0, 0.693], lower is better. ``dab_js`` is the distance in base 2 on a fixed range.
     """
-    return mean_metric(
-        name="dab_jsd_unistain",
+    return Metric(
         family="amount",
         summary="Jensen-Shannon divergence of DAB histograms (UNIStainNet)",
         observe=lambda batch: _divergences(batch, symmetric=True),
+        kind=PerTile(),
         better="lower",
         value_range=(0.0, math.log(2.0)),
         perfect=0.0,
@@ -242,13 +233,10 @@ def dab_p90_mae_unistain() -> Metric:
         return np.asarray(np.abs(rows[:, 0] - rows[:, 1]))
 
     return Metric(
-        name="dab_p90_mae_unistain",
         family="amount",
         summary="absolute error of the mean of the strongest tenth of DAB (UNIStainNet)",
-        compares=GENERATED_REAL,
         observe=_darkest_tenths,
-        score=lambda rows: mean_of_tiles(values(rows)[:, None]),
-        values=values,
+        kind=PerTile(values),
         better="lower",
         value_range=(0.0, math.inf),
         perfect=0.0,
@@ -265,18 +253,16 @@ def dab_p90_r_unistain() -> Metric:
 
     Over all scores together it is carried by the distance between scores.
     """
-    return set_metric(
-        name="dab_p90_r_unistain",
+    return Metric(
         family="amount",
         summary="correlation over tiles of the mean of the strongest tenth of DAB (UNIStainNet)",
         observe=_darkest_tenths,
-        score=pearson,
+        kind=OfSet(pearson),
         better="higher",
         value_range=(-1.0, 1.0),
         perfect=1.0,
         params={"background": 255, "quantile": 0.9},
         minimum_tiles=3,
-        paired=True,
         observation="p90 dab unistain",
         citation=f"{_UNISTAIN}, src/utils/dab.py",
     )
@@ -303,8 +289,7 @@ def dab_jsd_cssp2p() -> Metric:
     150 bins between the least and the largest DAB of each image, base 2; range [0, 1], lower is better. It is blind to
     the amount of stain (all DAB halved: 0) and is moved by a single dark pixel; ``dab_js`` has a shared range.
     """
-    return mean_metric(
-        name="dab_jsd_cssp2p",
+    return Metric(
         family="amount",
         summary="Jensen-Shannon distance of DAB histograms, each image on its own range (CSSP2P)",
         observe=lambda batch: jensen_shannon(
@@ -315,6 +300,7 @@ def dab_jsd_cssp2p() -> Metric:
                 for side in GENERATED_REAL
             )
         ),
+        kind=PerTile(),
         better="lower",
         perfect=0.0,
         params={"background": 255, "bins": 150, "range": "image", "log": 2},

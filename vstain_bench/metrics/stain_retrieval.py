@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from vstain_bench.errors import Undefined
-from vstain_bench.metrics.definition import METRICS, set_metric
+from vstain_bench.metrics.definition import METRICS
 from vstain_bench.metrics.windows import GENERATED_REAL
 from vstain_bench.stain.density import Separation, StainMaps, stain_maps
 from vstain_bench.stain.micrometres import block_weights
-from vstain_bench.types import Batch, Metric, RowArray, Rows, Values
+from vstain_bench.types import Batch, Metric, OfSet, RowArray, Rows, Values
 
 GRID = 8
 """Blocks along each side of a tile."""
@@ -101,19 +101,20 @@ def tile_retrieval(*, top: int = 1, background: str = "tile", vectors: str = "h-
     compare it only at an equal number of tiles. The rows of one label search among that label's tiles.
     """
     separation = Separation(background, vectors)
-    return set_metric(
-        name="tile_retrieval",
+    return Metric(
         family="place",
         summary=f"own real tile among the {top} most alike by stain pattern",
         observe=lambda batch: _observe(batch, separation),
-        score=lambda rows: float(_found(*own_ranks(rows), top).mean()),
-        leave_out=lambda rows, blocks: _without_blocks(rows, blocks, top),
+        kind=OfSet(
+            lambda rows: float(_found(*own_ranks(rows), top).mean()),
+            leave_out=lambda rows, blocks: _without_blocks(rows, blocks, top),
+        ),
         better="higher",
         value_range=(0.0, 1.0),
         perfect=1.0,
-        params={"top": top, **_params(separation)},
-        paired=True,
+        params={"top": ..., **_params(separation)},
         minimum_side=GRID,
+        minimum_tiles=2,
         observation=f"stain pattern|grid:{GRID}|background:{background}|vectors:{vectors}",
         citation="Own definition (vstain-bench); retrieval of the own tile as in HistDiST (there by GigaPath features)",
     )
@@ -126,19 +127,20 @@ def tile_retrieval_mrr(*, background: str = "tile", vectors: str = "h-dab") -> M
     Range [0, 1], higher is better, 1 is perfect; tied tiles take the middle of their ranks.
     """
     separation = Separation(background, vectors)
-    return set_metric(
-        name="tile_retrieval_mrr",
+    return Metric(
         family="place",
         summary="mean reciprocal rank of the own real tile by stain pattern",
         observe=lambda batch: _observe(batch, separation),
-        score=lambda rows: float(_reciprocal(*own_ranks(rows)).mean()),
-        leave_out=lambda rows, blocks: _without_blocks(rows, blocks, None),
+        kind=OfSet(
+            lambda rows: float(_reciprocal(*own_ranks(rows)).mean()),
+            leave_out=lambda rows, blocks: _without_blocks(rows, blocks, None),
+        ),
         better="higher",
         value_range=(0.0, 1.0),
         perfect=1.0,
         params=_params(separation),
-        paired=True,
         minimum_side=GRID,
+        minimum_tiles=2,
         observation=f"stain pattern|grid:{GRID}|background:{background}|vectors:{vectors}",
         citation="Own definition (vstain-bench); retrieval of the own tile as in HistDiST (there by GigaPath features)",
     )

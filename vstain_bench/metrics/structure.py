@@ -12,9 +12,9 @@ differently has its own name. On the same pair "SSIM with default settings" of s
 
 import torch
 
-from vstain_bench.metrics.definition import METRICS, mean_metric, tile_means
+from vstain_bench.metrics.definition import METRICS, tile_means
 from vstain_bench.metrics.windows import GENERATED_REAL, Window, contrast_structure, crop, luminance
-from vstain_bench.types import Batch, Metric, Rows, Side
+from vstain_bench.types import Batch, Metric, PerTile, Rows, Side
 
 GENERATED_SOURCE: tuple[Side, Side] = ("generated", "source")
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -39,15 +39,15 @@ def ssim(*, sigma: float = 1.5, k1: float = 0.01, k2: float = 0.03) -> Metric:
     use_sample_covariance=False``. Sides below 11 px have no valid region.
     """
     window = Window("gaussian", 11, sigma)
-    return mean_metric(
-        name="ssim",
+    return Metric(
         family="structure",
         summary="structural similarity, Gaussian window, valid region",
         observe=lambda batch: _structural_similarity(batch, window, k1=k1, k2=k2, margin=window.margin),
+        kind=PerTile(),
         better="higher",
         value_range=(-1.0, 1.0),
         perfect=1.0,
-        params={"win": window, "sigma": sigma, "k1": k1, "k2": k2, "pad": "valid", "cov": "population"},
+        params={"win": window, "sigma": ..., "k1": ..., "k2": ..., "pad": "valid", "cov": "population"},
         minimum_side=window.taps,
         citation=_WANG,
     )
@@ -61,13 +61,13 @@ def ssim_skimage7() -> Metric:
     evaluate.py (their ``multichannel=True`` is today's ``channel_axis=-1``).
     """
     window = Window("uniform", 7)
-    return mean_metric(
-        name="ssim_skimage7",
+    return Metric(
         family="structure",
         summary="structural similarity, uniform 7 × 7 window (BCI, ASP)",
         observe=lambda batch: _structural_similarity(
             batch, window, k1=0.01, k2=0.03, margin=window.margin, sample=True
         ),
+        kind=PerTile(),
         better="higher",
         value_range=(-1.0, 1.0),
         perfect=1.0,
@@ -81,11 +81,11 @@ def ssim_skimage7() -> Metric:
 def ssim_torchmetrics() -> Metric:
     """SSIM as torchmetrics 1.9 computes it and CSSP2P's benchmark.py reports it: reflect padding, nothing cropped."""
     window = Window("gaussian", 11, 1.5)
-    return mean_metric(
-        name="ssim_torchmetrics",
+    return Metric(
         family="structure",
         summary="structural similarity, reflect padding, uncropped (CSSP2P)",
         observe=lambda batch: _structural_similarity(batch, window, k1=0.01, k2=0.03, margin=0),
+        kind=PerTile(),
         better="higher",
         value_range=(-1.0, 1.0),
         perfect=1.0,
@@ -117,11 +117,11 @@ def ms_ssim() -> Metric:
     need 161 px.
     """
     window = Window("gaussian", 11, 1.5)
-    return mean_metric(
-        name="ms_ssim",
+    return Metric(
         family="structure",
         summary="multi-scale structural similarity, five octaves",
         observe=lambda batch: _multi_scale(batch, window),
+        kind=PerTile(),
         better="higher",
         perfect=1.0,
         params={"win": window, "sigma": 1.5, "k1": 0.01, "k2": 0.03, "octaves": 5, "odd": "pad", "channels": "each"},
@@ -150,11 +150,11 @@ def ms_ssim_torchmetrics() -> Metric:
     coarsest l · cs is not.
     """
     window = Window("gaussian", 11, 1.5)
-    return mean_metric(
-        name="ms_ssim_torchmetrics",
+    return Metric(
         family="structure",
         summary="multi-scale structural similarity, channels pooled (CSSP2P)",
         observe=lambda batch: _multi_scale_pooled(batch, window),
+        kind=PerTile(),
         better="higher",
         perfect=1.0,
         params={"win": window, "sigma": 1.5, "k1": 0.01, "k2": 0.03, "octaves": 5, "odd": "drop", "channels": "pooled"},
@@ -171,16 +171,16 @@ def css(*, sigma: float = 1.5, k2: float = 0.03) -> Metric:
     Range [-1, 1], higher is better, 1 for a copy of the H&E, so it must never be read alone.
     """
     window = Window("gaussian", 11, sigma)
-    return mean_metric(
-        name="css",
+    return Metric(
         family="structure",
         summary="contrast-structure similarity to the H&E",
         compares=GENERATED_SOURCE,
         observe=lambda batch: tile_means(contrast_structure(batch, GENERATED_SOURCE, window, k2=k2)),
+        kind=PerTile(),
         better="higher",
         value_range=(-1.0, 1.0),
         perfect=1.0,
-        params={"win": window, "sigma": sigma, "k2": k2, "pad": "reflect"},
+        params={"win": window, "sigma": ..., "k2": ..., "pad": "reflect"},
         minimum_side=window.taps,
         citation=f"CSSP2P GAN, arXiv 2511.18946; {_CSSP2P} src/metrics/image.py",
     )
@@ -190,14 +190,14 @@ def css(*, sigma: float = 1.5, k2: float = 0.03) -> Metric:
 def css_uniform5() -> Metric:
     """CSS as Liu et al. 2021 compute it: uniform 5 × 5 window, valid region (sewar's ssim, ws=5, second output)."""
     window = Window("uniform", 5)
-    return mean_metric(
-        name="css_uniform5",
+    return Metric(
         family="structure",
         summary="contrast-structure similarity to the H&E, uniform 5 × 5 window (Liu 2021)",
         compares=GENERATED_SOURCE,
         observe=lambda batch: tile_means(
             crop(contrast_structure(batch, GENERATED_SOURCE, window, k2=0.03), window.margin)
         ),
+        kind=PerTile(),
         better="higher",
         value_range=(-1.0, 1.0),
         perfect=1.0,
@@ -220,15 +220,15 @@ def _global_contrast_structure(batch: Batch, k2: float) -> Rows:
 @METRICS.register("css_global")
 def css_global(*, k2: float = 0.03) -> Metric:
     """CSS with one window, the whole tile, per channel: the formula of the CSSP2P paper read literally."""
-    return mean_metric(
-        name="css_global",
+    return Metric(
         family="structure",
         summary="contrast-structure similarity to the H&E, one global window",
         compares=GENERATED_SOURCE,
         observe=lambda batch: _global_contrast_structure(batch, k2),
+        kind=PerTile(),
         better="higher",
         value_range=(-1.0, 1.0),
         perfect=1.0,
-        params={"win": "tile", "k2": k2},
+        params={"win": "tile"},
         citation="CSSP2P GAN, arXiv 2511.18946, equation of the CSS loss",
     )

@@ -12,7 +12,7 @@ from vstain_bench.results.comparison import Contrast, GroupPair
 from vstain_bench.stats.intervals import Interval, bootstrap_mean, deal_blocks, jackknife_error, jackknife_interval
 from vstain_bench.stats.paired import group_means, standardised_difference, win_rate
 from vstain_bench.stats.significance import Test, TestName, jackknife_test, paired_test
-from vstain_bench.types import Direction, Metric, RowArray, Values
+from vstain_bench.types import Direction, Metric, OfSet, RowArray, Values
 
 ONE_GROUP = "none: fewer than two groups"
 
@@ -155,7 +155,7 @@ def score_sample(metric: Metric, sample: Sample) -> Scored:
         raise Undefined(f"{number} tiles, {metric.name} needs at least {metric.minimum_tiles}")
     if np.isnan(sample.rows).any():
         raise Undefined(f"{int(np.isnan(sample.rows).any(axis=1).sum())} of {number} tiles have no value")
-    return _scored(sample, metric.score, metric.leave_out)
+    return _scored(sample, metric.score, metric.kind.leave_out if isinstance(metric.kind, OfSet) else None)
 
 
 def score_mean(sample: Sample) -> Scored:
