@@ -33,7 +33,7 @@ class RecordedEncoder(Encoder):
 
 @ENCODERS.register("recorded")
 def recorded(argument: str) -> Encoder:
-    """Return the encoder of a signature."""
+    """Return an encoder by its signature alone, enough to score features again that a run kept."""
     if not argument:
         raise UsageError(where="encoder 'recorded:'", found="no signature", expected="recorded:SIGNATURE")
     return RecordedEncoder(argument)
