@@ -318,10 +318,8 @@ def a_wrong_word_is_refused(case: Case) -> None:
 
 
 def it_says_what_it_is(case: Case) -> None:
-    """A name of its own, a summary, a source, a docstring, keyword parameters with defaults, and a perfect value."""
+    """A summary, a source, a docstring, keyword parameters with defaults, and a perfect value."""
     metric = case.metric
-    if metric.name != case.name:
-        case.broken(f"it is registered as '{case.name}' and calls itself '{metric.name}'")
     for what, text in (
         ("summary", metric.summary),
         ("citation", metric.citation),
