@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from vstain_bench.arrays import Pixels, RowArray, Values
+from vstain_bench.arrays import LeftOut, Pixels, RowArray, Values
 from vstain_bench.errors import Undefined
 from vstain_bench.words import Direction, Family, ImageFile, Side, Slide, Tile
 
@@ -28,6 +28,7 @@ __all__ = [
     "OfSet",
     "PerTile",
     "Pixels",
+    "Resized",
     "RowArray",
     "Rows",
     "Side",
@@ -41,6 +42,8 @@ T = TypeVar("T")
 
 Images = Float[Tensor, "b 3 h w"]
 """RGB, float32, [0, 1], on the run's device."""
+Resized = Float[Tensor, "b 3 other_h other_w"]
+"""The same of another size."""
 Rows = Float[Tensor, "b k"]
 """What a metric keeps of each tile of a batch."""
 
@@ -183,7 +186,7 @@ class OfSet:
     """
 
     score: Callable[[RowArray], float]
-    leave_out: Callable[[RowArray, np.ndarray], Values] | None = None
+    leave_out: Callable[[RowArray, np.ndarray], LeftOut] | None = None
     standard_error: Callable[[RowArray], float] | None = None
 
 

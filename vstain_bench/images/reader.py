@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from vstain_bench.arrays import Pixels
+from vstain_bench.arrays import OtherPixels, Pixels
 from vstain_bench.base.files import replacing
 from vstain_bench.base.text import printable
 from vstain_bench.errors import DecodeError, InputError, MachineError
@@ -154,7 +154,7 @@ def read_image(file: ImageFile, policy: DecodePolicy | None = None) -> Decoded:
     return Decoded(pixels, hashlib.sha256(data).hexdigest(), info)
 
 
-def encode_png(path: Path, pixels: Pixels) -> None:
+def encode_png(path: Path, pixels: np.ndarray) -> None:
     """Write pixels, shape (h, w, 3) in [0, 1], as an 8-bit RGB PNG; the file is either absent or complete.
 
     Values are rounded to the nearest code, so that what ``read_image`` gave comes back unchanged.
@@ -277,7 +277,7 @@ def _info(
     )
 
 
-def _turn_upright(pixels: Pixels, orientation: int) -> Pixels:
+def _turn_upright(pixels: Pixels, orientation: int) -> OtherPixels:
     """Return pixels as they are meant to be seen (CIPA DC-008, tag 0112h): 5 to 8 exchange rows and columns."""
     if orientation >= 5:
         pixels = pixels.transpose(1, 0, 2)
@@ -285,7 +285,7 @@ def _turn_upright(pixels: Pixels, orientation: int) -> Pixels:
     return pixels[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
 
 
-def _crop(content: Content, pixels: Pixels, file: ImageFile) -> Pixels:
+def _crop(content: Content, pixels: Pixels, file: ImageFile) -> OtherPixels:
     """Return the half of a side-by-side pair that is meant, or all of it."""
     if file.half == "whole":
         return pixels

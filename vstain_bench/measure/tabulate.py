@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vstain_bench.arrays import LeftOut
 from vstain_bench.base.randomness import seed_of
 from vstain_bench.errors import Undefined
 from vstain_bench.measure.controls import CONTROLS, PARTNER, PREFIX
@@ -16,7 +17,7 @@ from vstain_bench.measure.selection import Gap, Selection
 from vstain_bench.metrics import record_of
 from vstain_bench.results.table import Controls, Inputs, Protocol, Quantity, Row, Table
 from vstain_bench.stats.intervals import Interval, bootstrap_mean, clustering, jackknife
-from vstain_bench.types import Metric, OfSet, RowArray, Tile, Values
+from vstain_bench.types import Metric, OfSet, RowArray, Tile
 
 FEW_GROUPS = 10
 FEW_TILES_FOR_SETS = 2048
@@ -71,7 +72,7 @@ def score_rows(metric: Metric, rows: Rows) -> float | str:
     return value if np.isfinite(value) else f"the score is {value}, not a finite number"
 
 
-def _leave_out(metric: Metric, rows: RowArray, blocks: np.ndarray) -> Values:
+def _leave_out(metric: Metric, rows: RowArray, blocks: np.ndarray) -> LeftOut:
     if isinstance(metric.kind, OfSet) and metric.kind.leave_out is not None:
         return metric.kind.leave_out(rows, blocks)
     return np.array([metric.score(rows[blocks != block]) for block in range(int(blocks.max()) + 1)])

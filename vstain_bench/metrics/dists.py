@@ -51,7 +51,7 @@ class Channels:
         return self.centred.nbytes
 
 
-def to_reference_size(image: Image) -> Image:
+def to_reference_size(image: Image) -> Float[Tensor, "3 other_h other_w"]:
     """Return the image with a shorter side of at most 256 px, the longer one in proportion, rounded down."""
     shorter = min(image.shape[1:])
     if shorter <= REFERENCE_SIDE:

@@ -25,12 +25,13 @@ import torch
 from jaxtyping import Float, Int
 from scipy import linalg
 
+from vstain_bench.arrays import LeftOut, OtherRows
 from vstain_bench.errors import Undefined
 from vstain_bench.metrics.definition import METRICS
 from vstain_bench.networks.encoders.definition import build_encoder
 from vstain_bench.networks.encoders.inception import InceptionEncoder
 from vstain_bench.networks.encoders.random_convolution import RandomConvolutionEncoder
-from vstain_bench.types import Batch, Encoder, Metric, OfSet, RowArray, Rows, Values
+from vstain_bench.types import Batch, Encoder, Metric, OfSet, RowArray, Rows
 
 Matrix = Float[np.ndarray, "r c"]
 Vector = Float[np.ndarray, " d"]
@@ -50,13 +51,13 @@ def feature_key(encoder: Encoder) -> str:
     return f"features:{encoder.signature}:generated-real"
 
 
-def split_pair(rows: RowArray) -> tuple[RowArray, RowArray]:
+def split_pair(rows: Float[np.ndarray, "n pair"]) -> tuple[RowArray, RowArray]:
     """Return the generated and the real half of rows, each of shape (n, k)."""
     half = rows.shape[1] // 2
     return rows[:, :half], rows[:, half:]
 
 
-def frechet_distance(generated: RowArray, real: RowArray) -> float:
+def frechet_distance(generated: RowArray, real: OtherRows) -> float:
     """Return the squared Fréchet distance of the Gaussians fitted to two sets of features, at least 0.
 
     Args:
@@ -116,7 +117,7 @@ def _trace_of_root(first: Matrix, second: Matrix) -> float:
     return float(np.sqrt(values.clip(min=0)).sum())
 
 
-def jackknife_values(rows: RowArray, blocks: Int[np.ndarray, " n"]) -> Values:
+def jackknife_values(rows: RowArray, blocks: Int[np.ndarray, " n"]) -> LeftOut:
     """Return the Fréchet distance without each block of tiles in turn, in the order of the block numbers.
 
     Equal to ``frechet_distance`` of the remaining rows, but the products of features are formed once.

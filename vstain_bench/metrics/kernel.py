@@ -22,6 +22,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float, Int
 
+from vstain_bench.arrays import LeftOut, OtherRows
 from vstain_bench.errors import Undefined, UsageError
 from vstain_bench.metrics.definition import METRICS
 from vstain_bench.metrics.frechet import feature_key, pair_features, split_pair
@@ -36,11 +37,11 @@ Matrix = Float[np.ndarray, "r c"]
 Blocks = Int[np.ndarray, " n"]
 
 
-def _kernel(first: RowArray, second: RowArray) -> Matrix:
+def _kernel(first: RowArray, second: OtherRows) -> Matrix:
     return np.asarray((first @ second.T / first.shape[1] + 1) ** 3)
 
 
-def _chunks(first: RowArray, second: RowArray) -> Iterator[tuple[slice, Matrix]]:
+def _chunks(first: RowArray, second: OtherRows) -> Iterator[tuple[slice, Matrix]]:
     """Yield the kernel matrix of two float64 sets in bands of rows, with the rows of each."""
     for start in range(0, len(first), CHUNK):
         band = slice(start, min(start + CHUNK, len(first)))
@@ -56,7 +57,7 @@ def _refuse_too_few(tiles: int) -> None:
         raise Undefined(f"a kernel distance needs at least two tiles, there are {tiles}")
 
 
-def kernel_distance(generated: RowArray, real: RowArray) -> float:
+def kernel_distance(generated: RowArray, real: OtherRows) -> float:
     """Return the unbiased squared maximum mean discrepancy over all pairs, in float64.
 
     Args:
@@ -103,7 +104,7 @@ def kernel_standard_error(rows: RowArray) -> float:
     return float(2 * contribution.std(ddof=1) / math.sqrt(tiles))
 
 
-def jackknife_values(rows: RowArray, blocks: Blocks) -> Values:
+def jackknife_values(rows: RowArray, blocks: Blocks) -> LeftOut:
     """Return the kernel distance without each block of tiles in turn, in the order of the block numbers.
 
     Equal to ``kernel_distance`` of the remaining rows; every kernel value is computed once and summed by block.
@@ -127,13 +128,13 @@ def jackknife_values(rows: RowArray, blocks: Blocks) -> Values:
     return within - 2 * _without_each(_block_sums(generated, real, starts)) / kept**2
 
 
-def _block_sums(first: RowArray, second: RowArray, starts: Int[np.ndarray, " b"]) -> Matrix:
+def _block_sums(first: RowArray, second: OtherRows, starts: Int[np.ndarray, " b"]) -> Matrix:
     """Return the sums of the kernel over each pair of blocks, shape (b, b), for rows sorted by block."""
     by_row = [np.add.reduceat(band, starts, axis=1) for _, band in _chunks(first, second)]
     return np.asarray(np.add.reduceat(np.concatenate(by_row), starts, axis=0))
 
 
-def _without_each(sums: Matrix) -> Values:
+def _without_each(sums: Matrix) -> LeftOut:
     return np.asarray(sums.sum() - sums.sum(axis=0) - sums.sum(axis=1) + np.diagonal(sums))
 
 
@@ -163,7 +164,7 @@ def subset_distance(generated: RowArray, real: RowArray, *, subsets: int, size: 
     return float(np.mean(distances))
 
 
-def _single_precision_distance(first: RowArray, second: RowArray) -> float:
+def _single_precision_distance(first: RowArray, second: OtherRows) -> float:
     """Return the distance of two sets of equal size in float32, summed in torch-fidelity's order.
 
     The sums are some 10^4 times larger than what is left of them, so the order shows in the result.
@@ -235,7 +236,7 @@ MMD_SIGMA: Final = 10.0
 MMD_SCALE: Final = 1000.0
 
 
-def gaussian_distance(generated: RowArray, real: RowArray) -> float:
+def gaussian_distance(generated: RowArray, real: OtherRows) -> float:
     """Return 1000 × the biased squared maximum mean discrepancy of directions, with a Gaussian kernel of sigma 10.
 
     Features are scaled to unit length; k(a, b) = exp(-|a - b|² / 200), means over all pairs, each row with itself too.
@@ -249,7 +250,7 @@ def gaussian_distance(generated: RowArray, real: RowArray) -> float:
         wide = rows.astype(np.float64)
         return np.asarray(wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-12))
 
-    def mean_kernel(first: RowArray, second: RowArray) -> float:
+    def mean_kernel(first: RowArray, second: OtherRows) -> float:
         gaps = (1.0 - first[start : start + CHUNK] @ second.T for start in range(0, len(first), CHUNK))
         # exp(-x) - 1: kernel values lie within 0.02 of 1, and what is left of their differences is as small.
         return math.fsum(float(np.expm1(-gap / MMD_SIGMA**2).sum()) for gap in gaps) / (len(first) * len(second))

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 from scipy.spatial import cKDTree
@@ -104,7 +105,7 @@ def nuclei_f1(
     )
 
 
-def _positive_shares(rows: RowArray) -> RowArray:
+def _positive_shares(rows: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 2"]:
     """Return the share of positive nuclei of generated and real, (n, 2), 0 without nuclei, from counts, (n, 4)."""
     found, positive = rows[:, [0, 2]], rows[:, [1, 3]]
     return np.asarray(np.divide(positive, found, out=np.zeros_like(positive), where=found > 0))

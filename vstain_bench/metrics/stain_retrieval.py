@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
+from vstain_bench.arrays import LeftOut
 from vstain_bench.errors import Undefined
 from vstain_bench.metrics.definition import METRICS
 from vstain_bench.metrics.windows import GENERATED_REAL
@@ -17,6 +19,8 @@ GRID = 8
 """Blocks along each side of a tile."""
 _TIE = 1e-9
 _CHUNK = 512
+Ranks = Float[np.ndarray, "n *blocks"]
+"""Of each tile, where blocks are left out once without each."""
 
 
 def _pattern(maps: StainMaps) -> Tensor:
@@ -67,15 +71,15 @@ def own_ranks(rows: RowArray) -> tuple[Values, Values]:
     return nearer, tied
 
 
-def _found(nearer: Values, tied: Values, top: int) -> Values:
+def _found(nearer: Ranks, tied: Ranks, top: int) -> Ranks:
     return np.asarray(np.clip((top - nearer) / tied, 0.0, 1.0))
 
 
-def _reciprocal(nearer: Values, tied: Values) -> Values:
+def _reciprocal(nearer: Ranks, tied: Ranks) -> Ranks:
     return np.asarray(1.0 / (nearer + (tied + 1.0) / 2.0))
 
 
-def _without_blocks(rows: RowArray, blocks: np.ndarray, top: int | None) -> Values:
+def _without_blocks(rows: RowArray, blocks: np.ndarray, top: int | None) -> LeftOut:
     """Return the scores without each block; the similarities are computed once."""
     member = np.eye(int(blocks.max()) + 1)[blocks]
     nearer, tied = (

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vstain_bench.types import Batch, Images, Side, View
+from vstain_bench.types import Batch, Images, Resized, Side, View
 
 GENERATED_REAL: tuple[Side, Side] = ("generated", "real")
 _WEIGHT_STEP = 2.0**-24
@@ -75,7 +75,7 @@ def smooth(maps: Tensor, window: Window) -> Tensor:
     return functional.conv2d(rows, weights.view(1, 1, 1, -1).expand(channels, 1, -1, -1), groups=channels)
 
 
-def halve(images: Images, *, odd: Literal["pad", "drop"]) -> Images:
+def halve(images: Images, *, odd: Literal["pad", "drop"]) -> Resized:
     """Return 2 × 2 means; an odd side is zero-padded and the zeros counted, or its last line is dropped."""
     padding = [side % 2 for side in images.shape[2:]] if odd == "pad" else 0
     return functional.avg_pool2d(images, kernel_size=2, padding=padding)

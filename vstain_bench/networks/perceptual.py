@@ -56,7 +56,7 @@ class PerceptualNetwork:
     """A trunk and its channel weights on one device."""
 
     trunk: torch.nn.Module
-    heads: tuple[Float[torch.Tensor, " c"], ...]
+    heads: tuple[Float[torch.Tensor, " _"], ...]
     shift: torch.Tensor
     scale: torch.Tensor
 

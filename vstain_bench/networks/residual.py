@@ -16,7 +16,7 @@ from vstain_bench.networks.torchvision_schema import prepare_torchvision
 from vstain_bench.networks.weights import RESNET18, RESNET50_V1, current_store
 
 Depth = Literal["resnet18", "resnet50"]
-ChannelMeans = tuple[Float[torch.Tensor, " c"], ...]
+ChannelMeans = tuple[Float[torch.Tensor, " _"], ...]
 """Mean over places of each channel, one vector per group of layers, float64."""
 
 RESIDUAL_WEIGHTS: Final[dict[Depth, str]] = {"resnet18": RESNET18, "resnet50": RESNET50_V1}

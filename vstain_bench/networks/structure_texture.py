@@ -29,8 +29,8 @@ class StructureTextureNetwork:
     """A trunk and its channel weights on one device; ``texture`` (alpha) and ``structure`` (beta) sum to one."""
 
     trunk: torch.nn.Module
-    texture: tuple[Float[torch.Tensor, " c"], ...]
-    structure: tuple[Float[torch.Tensor, " c"], ...]
+    texture: tuple[Float[torch.Tensor, " _"], ...]
+    structure: tuple[Float[torch.Tensor, " _"], ...]
     mean: torch.Tensor
     deviation: torch.Tensor
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from vstain_bench.arrays import RowArray, Values
+from vstain_bench.arrays import LeftOut, RowArray, Values
 from vstain_bench.base.randomness import seed_of
 
 CONFIDENCE = 0.95
@@ -92,7 +92,7 @@ def deal_blocks(groups: np.ndarray) -> np.ndarray:
 
 
 def jackknife(
-    estimate: float, rows: RowArray, groups: np.ndarray, leave_out: Callable[[RowArray, np.ndarray], Values]
+    estimate: float, rows: RowArray, groups: np.ndarray, leave_out: Callable[[RowArray, np.ndarray], LeftOut]
 ) -> Interval | None:
     """Return the delete-a-group jackknife interval around an estimate, or None with fewer than two groups.
 

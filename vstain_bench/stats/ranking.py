@@ -19,7 +19,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import stats
 
-from vstain_bench.arrays import Values
 from vstain_bench.errors import UsageError
 from vstain_bench.stats.intervals import CONFIDENCE, DRAWS, jackknife_error
 from vstain_bench.stats.paired import group_means
@@ -27,6 +26,10 @@ from vstain_bench.stats.significance import ALPHA, TestName, holm, jackknife_tes
 
 Scores = Float[np.ndarray, "m n"]
 """One row of values per model."""
+Estimates = Float[np.ndarray, " m"]
+"""The score of each model."""
+WithoutBlocks = Float[np.ndarray, "m blocks"]
+"""Its score without each block."""
 Draws = Float[np.ndarray, "draws m"]
 """One row of scores per draw, a column per model."""
 Apart = Bool[np.ndarray, "m m"]
@@ -77,7 +80,7 @@ def bootstrap_draws(values: Scores, groups: np.ndarray, seed: int) -> Draws:
     return np.asarray(centre + (means - centre) * _widening(number))
 
 
-def jackknife_draws(estimates: Values, without: Scores, seed: int) -> Draws:
+def jackknife_draws(estimates: Estimates, without: WithoutBlocks, seed: int) -> Draws:
     """Return 2,000 draws of scores around the estimates with their jackknife covariance, as Student's t.
 
     A bootstrap would draw tiles twice and bias a distance between sets, hence this.
@@ -110,7 +113,7 @@ def apart_by_groups(values: Scores, groups: np.ndarray, seed: int, test: TestNam
     return _apart(len(values), [each.p for each in paired_tests(means[first] - means[second], test, seed)])
 
 
-def apart_by_jackknife(estimates: Values, without: Scores) -> Apart:
+def apart_by_jackknife(estimates: Estimates, without: WithoutBlocks) -> Apart:
     """Return which models differ by more than the jackknife error of their difference, Holm over all pairs.
 
     Arguments as in ``jackknife_draws``.
@@ -129,7 +132,9 @@ def _apart(models: int, p_values: Sequence[float]) -> Apart:
     return np.asarray(apart | apart.T)
 
 
-def rank_models(estimates: Values, draws: Draws, apart: Apart, *, better: Literal["higher", "lower"]) -> list[Standing]:
+def rank_models(
+    estimates: Estimates, draws: Draws, apart: Apart, *, better: Literal["higher", "lower"]
+) -> list[Standing]:
     """Return the standing of each model, in the order given.
 
     Args:

@@ -69,7 +69,7 @@ def sign_flips(differences: Comparisons, seed: int) -> list[Test]:
     return [Test(float(p), method, smallest) for p in _drawn(differences, seed)]
 
 
-def _least_extreme(differences: Comparisons) -> Values:
+def _least_extreme(differences: Comparisons) -> Float[np.ndarray, " t"]:
     return np.asarray(np.abs(differences.sum(axis=1)) - _TIE * np.abs(differences).sum(axis=1))
 
 
@@ -80,7 +80,7 @@ def _counted(differences: Values) -> float:
     return float(np.count_nonzero(np.abs(sums) >= _least_extreme(differences[None])[0])) / len(sums)
 
 
-def _drawn(differences: Comparisons, seed: int) -> Values:
+def _drawn(differences: Comparisons, seed: int) -> Float[np.ndarray, " t"]:
     random, extreme = np.random.default_rng(seed), _least_extreme(differences)
     as_extreme = np.zeros(len(differences), dtype=int)
     for start in range(0, DRAWS, _CHUNK):

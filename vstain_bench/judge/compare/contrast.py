@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vstain_bench.arrays import LeftOut
 from vstain_bench.base.randomness import seed_of
 from vstain_bench.errors import Undefined
 from vstain_bench.judge.evidence import Sample
@@ -166,7 +167,7 @@ def score_mean(sample: Sample) -> Scored:
 def _scored(
     sample: Sample,
     score: Callable[[RowArray], float],
-    leave_out: Callable[[RowArray, np.ndarray], Values] | None,
+    leave_out: Callable[[RowArray, np.ndarray], LeftOut] | None,
 ) -> Scored:
     blocks = deal_blocks(sample.groups)
     estimate = float(score(sample.rows))

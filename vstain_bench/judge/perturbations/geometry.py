@@ -8,6 +8,7 @@ holds its own tissue.
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -20,7 +21,7 @@ _REACH = 10
 """Half the taps of the sinc that moves by a fraction of a pixel."""
 
 
-def shift(picture: Pixels, down: float, across: float) -> Pixels:
+def shift(picture: Float[np.ndarray, "h w c"], down: float, across: float) -> Float[np.ndarray, "h w c"]:
     """Return content moved by fractions of a pixel, borders reflected; whole pixels are exact.
 
     A windowed sinc (Kaiser, 21 taps) keeps frequencies up to about 0.8 of Nyquist, so that a shift does not blur.

@@ -34,7 +34,7 @@ from vstain_bench.networks.feeding import feed
 from vstain_bench.networks.tensor_files import fill, lay_out_channels_last, read_checkpoint
 from vstain_bench.networks.torchvision_schema import prepare_torchvision
 from vstain_bench.networks.weights import INCEPTION, WEIGHTS, current_store
-from vstain_bench.types import Encoder, Images, Rows, View
+from vstain_bench.types import Encoder, Images, Resized, Rows, View
 
 SIDE: Final = 299
 _SIZE = (SIDE, SIDE)
@@ -44,13 +44,13 @@ def _from_bytes(images: Images) -> Images:
     return (images - 128) / 128
 
 
-def resize_clean(images: Images) -> Images:
+def resize_clean(images: Images) -> Resized:
     """Return the network's input, shape (b, 3, 299, 299), in [-1, 1): bicubic, antialiased, clamped."""
     resized = interpolate(images * 255, _SIZE, mode="bicubic", align_corners=False, antialias=True)
     return _from_bytes(resized.clamp(0, 255))
 
 
-def resize_tf1(images: Images) -> Images:
+def resize_tf1(images: Images) -> Resized:
     """Return the network's input, shape (b, 3, 299, 299), as torch-fidelity does from 8-bit images."""
     prepare_torchvision()
     from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
@@ -59,12 +59,12 @@ def resize_tf1(images: Images) -> Images:
     return _from_bytes(cast(torch.Tensor, resized))
 
 
-def resize_bilinear(images: Images) -> Images:
+def resize_bilinear(images: Images) -> Resized:
     """Return the network's input, shape (b, 3, 299, 299), in [-1, 1], as pytorch-fid does from [0, 1]."""
     return 2 * interpolate(images, _SIZE, mode="bilinear", align_corners=False) - 1
 
 
-def resize_bilinear_antialias(images: Images) -> Images:
+def resize_bilinear_antialias(images: Images) -> Resized:
     """Return the network's input, shape (b, 3, 299, 299), as torchmetrics does from [0, 1] (``normalize=True``)."""
     cut = (images * 255).to(torch.uint8).float()
     return _from_bytes(interpolate(cut, _SIZE, mode="bilinear", align_corners=False, antialias=True))

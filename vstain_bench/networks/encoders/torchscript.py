@@ -18,7 +18,7 @@ from vstain_bench.networks.encoders.definition import ENCODERS
 from vstain_bench.networks.feeding import feed
 from vstain_bench.networks.tensor_files import read_torchscript
 from vstain_bench.networks.weights import digest
-from vstain_bench.types import Encoder, Images, Rows, View
+from vstain_bench.types import Encoder, Images, Resized, Rows, View
 
 
 @lru_cache(maxsize=2)
@@ -53,13 +53,13 @@ class TorchScriptEncoder(Encoder):
         """
         module = _module(self.path, digest(self.path), view.images.device)
 
-        def features(images: Images) -> Rows:
+        def features(images: Images) -> torch.Tensor:  # what ``feed`` refuses where it is no rows
             return cast(torch.Tensor, module(images if self.side is None else resize_square(images, self.side)))
 
         return feed(view.images, features, name=f"torchscript:{self.path}")
 
 
-def resize_square(images: Images, side: int, mode: str = "bicubic") -> Images:
+def resize_square(images: Images, side: int, mode: str = "bicubic") -> Resized:
     """Return images of side x side px, interpolated with antialiasing and clamped to [0, 1]."""
     return interpolate(images, (side, side), mode=mode, align_corners=False, antialias=True).clamp(0, 1)
 
