@@ -10,7 +10,8 @@ import torch
 from vstain_bench.base.listener import Advance
 from vstain_bench.errors import InputError, Undefined
 from vstain_bench.images.reader import DecodePolicy
-from vstain_bench.measure.controls import CONTROLS, PARTNER, Control, choose_partners, choose_subset
+from vstain_bench.measure.controls import CONTROLS, OTHERS, PARTNER, Control, choose_partners, choose_subset
+from vstain_bench.measure.controls.other_colour import OtherColours
 from vstain_bench.measure.journal import Entry, Journal
 from vstain_bench.stain.slides import Slides
 from vstain_bench.tiles.batches import Failed, Loaded, TileFiles, load_batches
@@ -95,6 +96,7 @@ def plan_run(
     *,
     control_tiles: int,
     seed: int,
+    policy: DecodePolicy,
     slides: Slides | None = None,
 ) -> Plan:
     """Return the plan of a run: models on every tile, controls on a subset chosen by seed and tile ids alone."""
@@ -102,13 +104,15 @@ def plan_run(
     owners = {"real", *(["source"] if tiles and tiles[0].source else []), *([PARTNER] if partners else [])}
     eligible = [tile.id for tile in tiles if not partners or tile.id in partners]
     subset = choose_subset(eligible, control_tiles, seed)
+    owners |= {OTHERS} if partners else set()
     controls = [CONTROLS[name] for name in CONTROLS if CONTROLS[name].needs in owners and subset]
+    colours = OtherColours([tile for tile in tiles if tile.id in subset], policy)
     return Plan(
         tiles=tuple(tiles),
         sizes=sizes,
         metrics=metrics,
         outputs=tuple(model_output(model) for model in models),
-        extra=tuple(control_output(control) for control in controls),
+        extra=tuple(control_output(control, colours) for control in controls),
         subset=subset if controls else frozenset(),
         companions={PARTNER: partners},
         slides=slides or {},
@@ -120,15 +124,18 @@ def model_output(model: str) -> Output:
     return Output(model, lambda views: views[model].images, origin=model)
 
 
-def control_output(control: Control) -> Output:
+def control_output(control: Control, colours: OtherColours | None = None) -> Output:
     """Return what a control makes; undefined on a tile without what it is made from."""
 
     def make(views: Mapping[str, View]) -> Images:
+        if control.needs == OTHERS and colours is not None:
+            height, width = views["real"].images.shape[-2:]
+            return control.make(colours.of(views["real"].ids, height, width).to(views["real"].images.device))
         if control.needs not in views:
             raise Undefined("no tile of another group has the same size")
         return control.make(views[control.needs].images)
 
-    return Output(control.model, make, origin=control.needs)
+    return Output(control.model, make, origin="real" if control.needs == OTHERS else control.needs)
 
 
 def _files(plan: Plan, tile: Tile) -> dict[str, ImageFile]:

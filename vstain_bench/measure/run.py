@@ -273,6 +273,7 @@ def plan_of(config: RunConfig, inputs: Inputs, selection: Selection, slides: Sli
         selection.computable,
         control_tiles=config.controls,
         seed=config.seed,
+        policy=inputs.policy,
         slides=slides,
     )
 

@@ -7,6 +7,6 @@ One file each; adding a file is enough.
 """
 
 from vstain_bench.measure.controls.choice import choose_partners, choose_subset
-from vstain_bench.measure.controls.definition import CONTROLS, PARTNER, PREFIX, Control, control
+from vstain_bench.measure.controls.definition import CONTROLS, OTHERS, PARTNER, PREFIX, Control, Role, control
 
-__all__ = ["CONTROLS", "PARTNER", "PREFIX", "Control", "choose_partners", "choose_subset", "control"]
+__all__ = ["CONTROLS", "OTHERS", "PARTNER", "PREFIX", "Control", "Role", "choose_partners", "choose_subset", "control"]
