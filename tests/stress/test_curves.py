@@ -170,15 +170,15 @@ def test_some_tiles_keep_the_order_that_is_asked_for() -> None:
 
 
 def test_monotonicity() -> None:
-    falling = monotonicity(_answers(np.linspace(1, 0, 8)), 0, better="higher")
+    falling = monotonicity(_answers(np.linspace(1, 0, 8)), better="higher")
     assert (falling.spearman, falling.steps) == (pytest.approx(1), 1.0)
-    praised = monotonicity(_answers(np.linspace(1, 0, 8)), 0, better="lower")
+    praised = monotonicity(_answers(np.linspace(1, 0, 8)), better="lower")
     assert (praised.spearman, praised.steps) == (pytest.approx(-1), 0.0)
-    blind = monotonicity(_answers(np.ones(8), spread=0.0), 0, better="higher")
+    blind = monotonicity(_answers(np.ones(8), spread=0.0), better="higher")
     assert math.isnan(blind.spearman)
     assert blind.steps == 0.5
     bump = np.array([1.0, 0.9, 0.8, 0.85, 0.7, 0.6, 0.5, 0.4])  # one step of seven the wrong way
-    assert monotonicity(_answers(bump), 0, better="higher").steps == pytest.approx(6 / 7)
+    assert monotonicity(_answers(bump), better="higher").steps == pytest.approx(6 / 7)
 
 
 GROUPS = np.array(["p", "p", "q", "q"])
@@ -195,19 +195,17 @@ ORDERINGS = [  # right, wrong, better, rate
 
 @pytest.mark.parametrize(("right", "wrong", "better", "rate"), ORDERINGS)
 def test_ordering_rates(right: list[list[float]], wrong: list[list[float]], better: str, rate: float) -> None:
-    found = ordering_rate(np.array(right), np.array(wrong), GROUPS, 0, better=better, perfect=0.0)  # type: ignore[arg-type]
+    found = ordering_rate(np.array(right), np.array(wrong), GROUPS, better=better, perfect=0.0)  # type: ignore[arg-type]
     assert found.value == pytest.approx(rate)
     assert found.interval is not None
     assert found.interval.low <= found.value <= found.interval.high
 
 
 def test_ordering_counts_what_it_rests_on() -> None:
-    found = ordering_rate(
-        np.array([[math.nan, 1.0], [math.nan] * 2]), np.zeros((2, 3)), GROUPS[1:3], 0, better="higher"
-    )
+    found = ordering_rate(np.array([[math.nan, 1.0], [math.nan] * 2]), np.zeros((2, 3)), GROUPS[1:3], better="higher")
     assert (found.tiles, found.pairs, found.interval) == (1, 3, None)
     with pytest.raises(Undefined, match="no pair"):
-        ordering_rate(np.full((4, 1), math.nan), np.zeros((4, 1)), GROUPS, 0, better="higher")
+        ordering_rate(np.full((4, 1), math.nan), np.zeros((4, 1)), GROUPS, better="higher")
     with pytest.raises(Undefined, match="target"):
         closeness(np.zeros(3), "target", None)
 
@@ -215,10 +213,26 @@ def test_ordering_counts_what_it_rests_on() -> None:
 def test_rank_flips() -> None:
     clean = np.array([[0.9, 0.9, 0.9, 0.5], [0.8, 0.8, 0.8, 0.5]])
     displaced = np.array([[0.5, 0.4, 0.3, 0.9], [0.4, 0.5, 0.3, 0.1]])  # kept, flipped, tied, was tied
-    found = rank_flip_rate(clean, displaced, GROUPS, 0, better="higher")
+    found = rank_flip_rate(clean, displaced, GROUPS, better="higher")
     assert (found.value, found.tiles, found.pairs) == (pytest.approx(0.5), 3, 3)
-    assert rank_flip_rate(clean, clean, GROUPS, 0, better="lower").value == 0.0
+    assert rank_flip_rate(clean, clean, GROUPS, better="lower").value == 0.0
     three = np.array([[3.0], [2.0], [1.0]])
-    assert rank_flip_rate(three, three[::-1], GROUPS[:1], 0, better="higher").value == 1.0
+    assert rank_flip_rate(three, three[::-1], GROUPS[:1], better="higher").value == 1.0
     twice = np.stack([three, three[[1, 0, 2]]], axis=-1)  # one of three pairs flips in one of two displacements
-    assert rank_flip_rate(three, twice, GROUPS[:1], 0, better="higher").value == pytest.approx(1 / 6)
+    assert rank_flip_rate(three, twice, GROUPS[:1], better="higher").value == pytest.approx(1 / 6)
+
+
+def test_a_rate_that_every_tile_agrees_on_is_no_point() -> None:
+    """A bootstrap of six patients calls a rate of 1 certain, and covers 0.99 in a third of studies."""
+    right, wrong = np.ones((12, 1)), np.zeros((12, 1))
+    found = ordering_rate(right, wrong, np.repeat(list("abcdef"), 2), better="higher")
+    assert found.value == 1.0
+    assert found.interval is not None
+    assert found.interval.low == pytest.approx(6 / (6 + 1.959963984540054**2), abs=1e-12)  # Wilson, six of six
+    assert found.interval.high == 1.0
+
+
+def test_patients_count_alike_in_a_rate() -> None:
+    right = np.array([[1.0]] * 8 + [[0.0]])  # eight tiles of one patient, one of another
+    found = ordering_rate(right, np.full((9, 1), 0.5), np.array(["a"] * 8 + ["b"]), better="higher")
+    assert found.value == 0.5

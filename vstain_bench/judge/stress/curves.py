@@ -20,6 +20,7 @@ from vstain_bench.arrays import Values
 from vstain_bench.errors import Undefined
 from vstain_bench.phantom.noise import Array
 from vstain_bench.stats.intervals import DRAWS, Interval, bootstrap_mean, expanded_tail
+from vstain_bench.stats.rates import rate_over_patients
 from vstain_bench.words import Direction
 
 if TYPE_CHECKING:
@@ -277,7 +278,7 @@ class Monotonicity:
     Attributes:
         spearman: Rank correlation of severity and loss over the mean curve, 0 included: 1 is strictly worse at every
             level; NaN where the metric does not answer at all.
-        steps: Share of all steps of all tiles from one level to the next that make it worse; a tie counts half.
+        steps: Share of steps from one level to the next that make it worse, the mean over patients; a tie counts half.
         interval: Of that share.
     """
 
@@ -286,10 +287,11 @@ class Monotonicity:
     interval: Interval | None
 
 
-def monotonicity(answers: Responses, seed: int, *, better: Direction, perfect: float | None = None) -> Monotonicity:
+def monotonicity(answers: Responses, *, better: Direction, perfect: float | None = None) -> Monotonicity:
     """Return how monotone a metric's answer is."""
     loss = -closeness(np.column_stack([answers.clean, answers.values]), better, perfect)
     mean = loss.mean(axis=0)
     spearman = float(stats.spearmanr(answers.steps, mean).statistic) if np.ptp(mean) > 0 else math.nan
     share = (0.5 + 0.5 * np.sign(np.diff(loss, axis=1))).mean(axis=1)
-    return Monotonicity(spearman, float(share.mean()), bootstrap_mean(share, answers.groups, seed))
+    steps = rate_over_patients(share, answers.groups)
+    return Monotonicity(spearman, steps.value, steps.interval)

@@ -1,4 +1,4 @@
-"""How often one of two outcomes outranks another: rates over tiles and groups."""
+"""How often one of two outcomes outranks another: rates of tiles within patients, with Wilson's interval."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from vstain_bench.errors import Undefined
 from vstain_bench.judge.stress.curves import closeness
 from vstain_bench.phantom.noise import Array
-from vstain_bench.stats.intervals import Interval, bootstrap_mean
+from vstain_bench.stats.intervals import Interval
+from vstain_bench.stats.rates import rate_over_patients
 from vstain_bench.words import Direction
 
 
@@ -22,34 +23,33 @@ class Rate:
     pairs: int
 
 
-def _rate(outcome: Array, groups: NDArray[np.str_], seed: int) -> Rate:
-    """Return the mean over tiles of each tile's mean outcome, shape (n, pairs), NaN for a pair without one."""
+def _rate(outcome: Array, groups: NDArray[np.str_]) -> Rate:
+    """Return the rate over patients of each tile's mean outcome, shape (n, pairs), NaN for a pair without one."""
     counted = np.isfinite(outcome)
     present = counted.any(axis=1)
     if not present.any():
         raise Undefined("no pair can be compared")
     each = np.where(counted, outcome, 0).sum(axis=1)[present] / counted.sum(axis=1)[present]
-    return Rate(float(each.mean()), bootstrap_mean(each, groups[present], seed), int(present.sum()), int(counted.sum()))
+    found = rate_over_patients(each, groups[present])
+    return Rate(found.value, found.interval, found.tiles, int(counted.sum()))
 
 
 def ordering_rate(
     right: Array,
     wrong: Array,
     groups: NDArray[np.str_],
-    seed: int,
     *,
     better: Direction,
     perfect: float | None = None,
 ) -> Rate:
     """Return how often a right tile that is displaced outranks a wrong one that is aligned; a tie counts half.
 
-    Every right value of a tile meets every wrong value of the same tile; tiles count alike.
+    Every right value of a tile meets every wrong value of the same tile; patients count alike.
 
     Args:
         right: Values under misalignment, shape (n, r): r displacements and seeds; NaN where there is none.
         wrong: Values under a defect, shape (n, w).
         groups: The group of each tile, shape (n,).
-        seed: Of the bootstrap.
         better: The metric's direction.
         perfect: Its target, where the direction is a target.
     """
@@ -57,14 +57,13 @@ def ordering_rate(
     upper, lower = upper[:, :, None], lower[:, None, :]
     wins = np.where(upper > lower, 1.0, np.where(upper == lower, 0.5, 0.0))
     wins[np.isnan(upper) | np.isnan(lower)] = np.nan
-    return _rate(wins.reshape(len(wins), -1), groups, seed)
+    return _rate(wins.reshape(len(wins), -1), groups)
 
 
 def rank_flip_rate(
     clean: Array,
     displaced: Array,
     groups: NDArray[np.str_],
-    seed: int,
     *,
     better: Direction,
     perfect: float | None = None,
@@ -77,7 +76,6 @@ def rank_flip_rate(
         clean: Values of the models, shape (m, n).
         displaced: The same under displacement, shape (m, n), or (m, n, s) for several.
         groups: The group of each tile, shape (n,).
-        seed: Of the bootstrap.
         better: The metric's direction.
         perfect: Its target, where the direction is a target.
     """
@@ -87,7 +85,7 @@ def rank_flip_rate(
     first, second = np.triu_indices(len(before), k=1)
     order, now = _order(before[first], before[second]), _order(after[first], after[second])
     flips = np.where((order == 0) | np.isnan(order) | np.isnan(now), np.nan, (1 - order * now) / 2)
-    return _rate(np.moveaxis(flips, 1, 0).reshape(flips.shape[1], -1), groups, seed)
+    return _rate(np.moveaxis(flips, 1, 0).reshape(flips.shape[1], -1), groups)
 
 
 def _order(first: Array, second: Array) -> Array:

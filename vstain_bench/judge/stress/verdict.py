@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from vstain_bench.base.randomness import seed_of
 from vstain_bench.errors import Undefined
 from vstain_bench.judge.perturbations.definition import PERTURBATIONS
 from vstain_bench.judge.stress.curves import Reach, Responses, closeness, equivalent, half_life, monotonicity, responses
@@ -95,11 +94,11 @@ def judge(answers: Answers, metric: Metric, *, displacements: Sequence[float], s
         clean=finite(float(np.mean(clean))) if len(clean) else None,
         floor=floor,
         floor_of=floor_of,
-        ordering=_ordering(answers, metric, displacements, seed, notes),
+        ordering=_ordering(answers, metric, displacements, notes),
         half_lives=_half_lives(by_name, floor, seed),
         equivalents=_equivalents(by_name, metric, seed),
-        monotone=_monotone(by_name, metric, seed),
-        flips=_flips(answers.of_models, metric, seed),
+        monotone=_monotone(by_name, metric),
+        flips=_flips(answers.of_models, metric),
         notes=tuple(dict.fromkeys(notes)),
     )
 
@@ -160,12 +159,12 @@ def _equivalents(by_name: Mapping[str, Responses], metric: Metric, seed: int) ->
     return tuple(found)
 
 
-def _monotone(by_name: Mapping[str, Responses], metric: Metric, seed: int) -> tuple[Monotone, ...]:
+def _monotone(by_name: Mapping[str, Responses], metric: Metric) -> tuple[Monotone, ...]:
     found = []
     for name, answers in by_name.items():
         if PERTURBATIONS[name].kind != "defect" or not np.isfinite(answers.mean[1:]).all():
             continue
-        told = monotonicity(answers, seed, better=metric.better, perfect=metric.perfect)
+        told = monotonicity(answers, better=metric.better, perfect=metric.perfect)
         spearman = None if math.isnan(told.spearman) else told.spearman
         found.append(Monotone(perturbation=name, share=estimate(told.steps, told.interval), spearman=spearman))
     return tuple(found)
@@ -180,7 +179,7 @@ def _at(answers: Answers, name: str, severity: float) -> pd.Series:
 
 
 def _ordering(
-    answers: Answers, metric: Metric, displacements: Sequence[float], seed: int, notes: list[str]
+    answers: Answers, metric: Metric, displacements: Sequence[float], notes: list[str]
 ) -> tuple[Ordering, ...]:
     wrong = {(name, severity): _at(answers, name, severity) for name, levels in WRONG.items() for severity in levels}
     wrong = {defect: values for defect, values in wrong.items() if len(values)}
@@ -193,13 +192,12 @@ def _ordering(
             continue
         upper, lower = pd.DataFrame(right).align(pd.DataFrame(wrong), axis=0, join="outer")
         groups = group_of[upper.index].to_numpy().astype(str)
-        draws = seed_of("ordering", seed, metric.name, displacement)
         for defect in (None, *wrong):
             chosen = lower if defect is None else lower[[defect]]
             name, severity = defect or (None, None)
             try:
                 rate = ordering_rate(
-                    upper.to_numpy(), chosen.to_numpy(), groups, draws, better=metric.better, perfect=metric.perfect
+                    upper.to_numpy(), chosen.to_numpy(), groups, better=metric.better, perfect=metric.perfect
                 )
             except Undefined as reason:
                 notes.append(f"ordering at {displacement:g} µm{f', {name}' if name else ''}: {reason}")
@@ -217,7 +215,7 @@ def _ordering(
     return tuple(rates)
 
 
-def _flips(models: pd.DataFrame, metric: Metric, seed: int) -> tuple[Flips, ...]:
+def _flips(models: pd.DataFrame, metric: Metric) -> tuple[Flips, ...]:
     """Return how often models change places, from the answers of two models or more."""
     names = sorted(set(models["model"]))
     if len(names) < 2:
@@ -238,9 +236,8 @@ def _flips(models: pd.DataFrame, metric: Metric, seed: int) -> tuple[Flips, ...]
         for severity in sorted(set(own["severity"])):
             part = own[own["severity"] == severity]
             cube = np.stack([grid(part[part["seed"] == seed_]) for seed_ in sorted(set(part["seed"]))], axis=2)
-            draws = seed_of("flips", seed, metric.name, name, severity)
             try:
-                rate = rank_flip_rate(clean, cube, groups, draws, better=metric.better, perfect=metric.perfect)
+                rate = rank_flip_rate(clean, cube, groups, better=metric.better, perfect=metric.perfect)
             except Undefined:
                 continue  # all models tie on every tile
             found.append(

@@ -13,9 +13,7 @@ from vstain_bench.measure.controls.definition import OTHERS, control
 from vstain_bench.types import Images, Tile
 
 
-@control(
-    "other-colour", "one colour, the mean of the real tiles of other patients", needs=OTHERS
-)
+@control("other-colour", "one colour, the mean of the real tiles of other patients", needs=OTHERS)
 def other_colour(images: Images) -> Images:
     """Return the colours as they are: ``OtherColours`` made them."""
     return images
