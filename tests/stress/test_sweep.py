@@ -25,7 +25,7 @@ from vstain_bench.phantom import PhantomSet, write_phantom
 from vstain_bench.present.formats import render
 from vstain_bench.present.pages.stress import render_stress
 from vstain_bench.present.schemas import read_schema
-from vstain_bench.present.subjects.stress import document
+from vstain_bench.present.subjects.stress import document, overview
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("translation", "elastic_32um", "blur", "dab_loss", "mode_collapse")
@@ -377,3 +377,20 @@ def test_models_are_displaced_where_a_run_or_folder_is_named_and_only_there(tmp_
     assert (named.manifest, named.models, named.protocol) == (config.manifest, True, "stress"), "models of a manifest"
     file = make_config(with_runs({"generated": None}), tmp_path / "config.toml", model=StressConfig)
     assert (file.manifest, file.models, file.generated) == (config.manifest, False, {})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"partial": True}, "a trial, from which nothing follows"),
+        ({"groups": None}, "No patient or slide is known"),
+        ({"groups": 4}, "4 patients: what is said of metrics rests on few"),
+        ({"groups": 17}, ""),
+    ],
+)
+def test_a_sweep_of_few_or_unknown_patients_says_so_first(
+    change: dict[str, object], words: str, findings: Findings
+) -> None:
+    shown = overview(findings.model_copy(update={"partial": False, **change}))
+    assert len(shown.headline) == (2 if words else 1)
+    assert words in shown.headline[0]

@@ -162,6 +162,7 @@ class Findings(_Record):
     schema_version: str = SCHEMA_VERSION
     tiles: int
     groups: int | None
+    partial: bool = False
     mpp: tuple[float, ...]
     seed: int
     perturbed: PerturbedSide

@@ -180,6 +180,7 @@ def _find(
     return Findings(
         tiles=len(inputs.audit.tiles),
         groups=None if None in groups else len(groups),
+        partial=inputs.partial,
         mpp=tuple(sorted({tile.mpp for tile in inputs.audit.tiles if tile.mpp is not None})),
         seed=seed,
         perturbed=side,

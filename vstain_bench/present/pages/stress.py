@@ -75,6 +75,7 @@ def render_stress(folder: StressFolder) -> str:
         {
             "findings": findings,
             "headline": words.headline(findings),
+            "caution": words.caution(findings),
             "ranking": sheets.ranking(findings),
             "explained": words.RANKING,
             "sentences": [_sentences(findings, verdict) for verdict in findings.verdicts],

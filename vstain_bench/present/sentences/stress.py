@@ -6,6 +6,8 @@ more than 5 % of the way from clean to floor, or that makes it better.
 """
 
 from vstain_bench.judge.stress.findings import Equivalent, Estimate, Findings, Verdict
+from vstain_bench.present.numbers import counted
+from vstain_bench.stats.means import FEW
 
 FORGIVES, MISLED = 0.95, 0.5
 BLIND = 0.05
@@ -172,6 +174,20 @@ def use_for(findings: Findings, verdict: Verdict) -> str:
     else:
         advice, only = "Use it with care on tiles that are not aligned", ""
     return f"{advice}: a right stain elsewhere outranks wrong ones in {only}{shares} of pairs."
+
+
+def caution(findings: Findings) -> str:
+    """Return why the figures must not be relied on, or nothing."""
+    if findings.partial:
+        return "Only the first tiles were swept (--limit): a trial, from which nothing follows."
+    if findings.groups is None:
+        return (
+            "No patient or slide is known: tiles were taken as independent, so intervals are too narrow wherever "
+            "several tiles come from one patient."
+        )
+    if findings.groups < FEW:
+        return f"{counted(findings.groups, 'patient')}: what is said of metrics rests on few; see the intervals."
+    return ""
 
 
 def headline(findings: Findings) -> str:

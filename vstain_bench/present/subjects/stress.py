@@ -17,7 +17,7 @@ def document(folder: StressFolder) -> Document:
     return Document(
         content=findings,
         title="Metric cards",
-        headline=(words.headline(findings),),
+        headline=_headline(findings),
         sections=(*_tables(findings), *(_card(findings, verdict) for verdict in findings.verdicts)),
         records=lambda: _records(folder),
         page=lambda: render_stress(folder),
@@ -26,7 +26,11 @@ def document(folder: StressFolder) -> Document:
 
 def overview(findings: Findings) -> Document:
     """Return the tables of a sweep: what a command prints when it is done."""
-    return Document(content=findings, headline=(words.headline(findings),), sections=tuple(_tables(findings)))
+    return Document(content=findings, headline=_headline(findings), sections=tuple(_tables(findings)))
+
+
+def _headline(findings: Findings) -> tuple[str, ...]:
+    return tuple(filter(None, (words.caution(findings), words.headline(findings))))
 
 
 def _records(folder: StressFolder) -> Iterator[Record]:
