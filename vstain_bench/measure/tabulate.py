@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -12,10 +12,11 @@ from vstain_bench.base.randomness import seed_of
 from vstain_bench.errors import Undefined
 from vstain_bench.measure.controls import CONTROLS, PARTNER, PREFIX
 from vstain_bench.measure.journal import Journal
+from vstain_bench.measure.marks import Marks, Pair, bars, marks_of
 from vstain_bench.measure.protocol import Protocol as Asked
 from vstain_bench.measure.selection import Gap, Selection
 from vstain_bench.metrics import record_of
-from vstain_bench.results.table import Controls, Inputs, Protocol, Quantity, Row, Table
+from vstain_bench.results.table import ControlRecord, Controls, Inputs, Protocol, Quantity, Row, Table
 from vstain_bench.stats.intervals import Interval, bootstrap_mean, clustering, jackknife
 from vstain_bench.types import Metric, OfSet, RowArray, Tile
 
@@ -146,24 +147,22 @@ def _row(metric: Metric, rows: Rows, label: str | None, context: Context, contro
             "infinite": infinite,
             "icc": alike.icc if alike else None,
             "effective_tiles": alike.effective_tiles if alike else None,
-            "unbeaten": _unbeaten(metric, rows, controls),
+            **asdict(_marks(metric, rows, controls, context)),
         }
     )
 
 
-def _unbeaten(metric: Metric, rows: Rows, controls: Mapping[str, Rows]) -> tuple[str, ...]:
-    """Return the controls that the model does not beat on the very tiles that the control was scored on."""
-    if rows.model.startswith(PREFIX) or metric.better == "target":
-        return ()
-    found = []
-    for name, control in controls.items():
-        both = frozenset(rows.ids) & frozenset(control.ids)
-        mine, trivial = score_rows(metric, rows.at(both)), score_rows(metric, control.at(both))
-        if isinstance(mine, str) or isinstance(trivial, str):
-            continue
-        if (mine <= trivial) if metric.better == "higher" else (mine >= trivial):
-            found.append(name)
-    return tuple(found)
+def _marks(metric: Metric, rows: Rows, controls: Mapping[str, Rows], context: Context) -> Marks:
+    """Return what the attainable controls say of a model on the very tiles that they were scored on."""
+    if rows.model.startswith(PREFIX):
+        return Marks()
+    pairs = {}
+    for name in sorted(bars(metric) & set(controls)):
+        both = frozenset(rows.ids) & frozenset(controls[name].ids)
+        mine, theirs = rows.at(both), controls[name].at(both)
+        if both and not (np.isnan(mine.data).any() or np.isnan(theirs.data).any()):
+            pairs[name] = Pair(mine.data, theirs.data, context.groups_of(mine.ids))
+    return marks_of(metric, pairs, context.seed)
 
 
 def _shuffles() -> list[str]:
@@ -240,6 +239,11 @@ def _warnings(tiles: Sequence[Tile], groups: int | None, metrics: Sequence[Metri
     return warnings
 
 
+def _about(controls: Sequence[str]) -> dict[str, ControlRecord]:
+    known = {CONTROLS[name].model: CONTROLS[name] for name in CONTROLS}
+    return {name: ControlRecord(role=known[name].role, summary=known[name].summary) for name in controls}
+
+
 def _gap_row(metric: Metric, model: str, gap: Gap) -> Row:
     """Return the row of a metric that could not be computed."""
     return Row.model_validate(
@@ -299,7 +303,7 @@ def tabulate(
             partial=partial,
             digest=_digest(journal),
         ),
-        controls=Controls(tiles=len(controlled - set(skipped)), seed=seed),
+        controls=Controls(tiles=len(controlled - set(skipped)), seed=seed, about=_about(controls)),
         models=models,
         warnings=tuple(every),
         metrics=tuple(record_of(metric) for metric in selection.metrics),

@@ -1,7 +1,7 @@
 """How numbers are shown, the same in every format: decimals, arrows, best and second, marks."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from vstain_bench.present.sheet import MISSING, Cell, Tone
 from vstain_bench.results.comparison import Contrast
@@ -10,6 +10,9 @@ from vstain_bench.words import Direction
 
 ARROWS = {"higher": "↑", "lower": "↓", "target": "→"}
 MARK = "†"
+"""A control that anyone could have is at least as good."""
+OUTDONE = "‡"
+"""A control that anyone could have is shown to be better."""
 MOST_DECIMALS = 6
 UNTOLD = "its table, of an earlier schema, does not say: the signature is what is known"
 """What stands for the summary of a metric where a table has none."""
@@ -59,16 +62,24 @@ def cell_of(row: Row | None, digits: int, place: int = 0) -> Cell:
     if row.value is None:
         return Cell(notes=(f"{row.status}: {row.reason}",))
     tone: Mapping[int, Tone] = {1: "best", 2: "second"}
-    controls = ", ".join(model_title(control) for control in row.unbeaten)
     return Cell(
         text=f"{row.value:.{digits}f}",
         spread=f"{row.sd:.{digits}f}" if row.sd is not None else "",
         interval=f"[{row.low:.{digits}f}, {row.high:.{digits}f}]" if row.low is not None else "",
-        marks=MARK if row.unbeaten else "",
+        marks=OUTDONE if row.outdone else MARK if row.unbeaten else "",
         tone=tone.get(place, "plain"),
         number=row.value,
-        notes=(f"no better than {controls} on the tiles that both were scored on",) if row.unbeaten else (),
+        notes=tuple(_control_notes(row)),
     )
+
+
+def _control_notes(row: Row) -> Iterator[str]:
+    """Yield what controls say of a number."""
+    level = [each for each in row.unbeaten if each not in row.outdone]
+    for names, words in ((row.outdone, "worse than"), (level, "no better than"), (row.untold, "not told apart from")):
+        if names:
+            titles = ", ".join(map(model_title, names))
+            yield f"{words} {titles} on the tiles that both were scored on"
 
 
 def model_title(model: str) -> str:

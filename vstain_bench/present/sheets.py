@@ -27,9 +27,11 @@ def metric_head(record: MetricRecord) -> Head:
 def _model_head(table: Table, model: str) -> Head:
     if model in table.models:
         return Head(model, key=model)
-    return Head(
-        model_title(model), key=model, kind="control", group=f"Controls, on {counted(table.controls.tiles, 'tile')}"
-    )
+    known = table.controls.about.get(model)
+    oracle = table.controls.is_oracle(model)
+    group = f"{'Made from the real tile itself' if oracle else 'Controls'}, on {counted(table.controls.tiles, 'tile')}"
+    note = known.summary if known else ""
+    return Head(model_title(model), key=model, kind="reference" if oracle else "control", group=group, note=note)
 
 
 def by_label(table: Table) -> list[Sheet]:

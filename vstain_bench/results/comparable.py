@@ -181,7 +181,7 @@ def control_obstacles(controls: Mapping[str, Controls]) -> tuple[Obstacle, ...]:
             f"{theirs.seed}) in {other}",
         )
         for other, theirs in others
-        if own != theirs
+        if (own.tiles, own.seed) != (theirs.tiles, theirs.seed)
     )
 
 

@@ -80,7 +80,14 @@ class Row(FrozenModel):
     infinite: int = Field(0, description="Tiles beside these whose value is not finite (identical tiles under PSNR)")
     icc: float | None = Field(None, description="Intraclass correlation of tiles within groups")
     effective_tiles: float | None = Field(None, description="Independent tiles that the tiles are worth")
-    unbeaten: tuple[str, ...] = Field((), description="Controls that are as good or better on the control's tiles")
+    unbeaten: tuple[str, ...] = Field(
+        (),
+        description="Attainable controls that are at least as good, by the mean over patients on their tiles",
+    )
+    outdone: tuple[str, ...] = Field((), description="Those of them that are shown to be better")
+    untold: tuple[str, ...] = Field(
+        (), description="Attainable controls that it is ahead of, though these patients do not tell the two apart"
+    )
     status: Status = "ok"
     reason: str | None = Field(None, description="Why there is no value")
 
@@ -121,11 +128,25 @@ class Inputs(FrozenModel):
     digest: str = Field(description="sha256 over the ids and file contents of all real and source tiles")
 
 
+class ControlRecord(FrozenModel):
+    """What one control is."""
+
+    role: Literal["attainable", "oracle"] = Field(
+        description="'attainable' without a model and without the answer; 'oracle', made from the tile's own real side"
+    )
+    summary: str = Field(description="What it is made of")
+
+
 class Controls(FrozenModel):
-    """On which tiles the control rows were computed."""
+    """On which tiles the control rows were computed, and what the controls are."""
 
     tiles: int
     seed: int
+    about: dict[str, ControlRecord] = Field({}, description="By the name that rows have; empty where it is not known")
+
+    def is_oracle(self, model: str) -> bool:
+        """Return whether rows of this name were made from the answer."""
+        return model in self.about and self.about[model].role == "oracle"
 
 
 class Table(FrozenModel):

@@ -114,16 +114,14 @@ def tile_values(folder: RunFolder) -> dict[tuple[str, str], dict[str, float]]:
 
 def _notes(table: Table) -> list[str]:
     """Return the sentences beside the table, without the warnings, which stand above it."""
-    from vstain_bench.measure.controls import CONTROLS  # what a control shows stands beside how it is made, with torch
-
-    known = {CONTROLS[name].model: CONTROLS[name].summary for name in CONTROLS}
-    controls = [f"{model_title(model)} is {known[model]}" for model in table.row_models() if model in known]
+    about = table.controls.about
+    controls = [f"{model_title(model)} is {about[model].summary}" for model in table.row_models() if model in about]
     notes = [note for note in footnotes(table) if note not in table.warnings]
     order = (
         "Best (bold) and second (underlined) rank the models' point estimates; where intervals overlap, the order may "
         "be chance."
     )
-    return [*notes, order, *([f"Controls are outputs that took no model: {'; '.join(controls)}."] if controls else [])]
+    return [*notes, order, *([f"Controls took no model: {'; '.join(controls)}."] if controls else [])]
 
 
 def _definition(table: Table, record: MetricRecord) -> Definition:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from vstain_bench.base.text import printable
-from vstain_bench.present.numbers import MARK, counted, model_title, places
-from vstain_bench.results.table import Table
+from vstain_bench.present.numbers import MARK, OUTDONE, counted, model_title, places
+from vstain_bench.results.table import Row, Table
 
 MOST_NAMED = 4
 """Most models that a sentence names one by one."""
@@ -81,9 +81,9 @@ def _controls(table: Table) -> Markup:
     failing = {model: names for model, names in failed.items() if names}
     if not failing:
         each = _name(table.models[0]) if len(table.models) == 1 else Markup("Every model")
-        return Markup("{} beats every control on every metric they share.").format(each)
+        return Markup("{} is ahead of every attainable control on every metric.").format(each)
     if len(failing) > MOST_NAMED:
-        return Markup("{} of {} models are matched or beaten by a trivial control on at least one metric (†).").format(
+        return Markup("{} of {} models are no better than an attainable control on at least one metric (†).").format(
             len(failing), len(table.models)
         )
     by_metrics: dict[tuple[str, ...], list[Markup]] = {}
@@ -96,8 +96,12 @@ def _controls(table: Table) -> Markup:
     if len(table.models) == 1:
         (names,) = failing.values()
         share = _metrics(names, len(metrics))
-        return Markup("{} is matched or beaten by a trivial control on {}.").format(_name(table.models[0]), share)
-    return Markup("Matched or beaten by a trivial control: {}.").format(Markup("; ").join(parts))
+        return Markup("{} is no better than an attainable control on {}.").format(_name(table.models[0]), share)
+    return Markup("No better than an attainable control: {}.").format(Markup("; ").join(parts))
+
+
+def _level(row: Row) -> tuple[str, ...]:
+    return tuple(name for name in row.unbeaten if name not in row.outdone)
 
 
 def footnotes(table: Table) -> list[str]:
@@ -110,13 +114,17 @@ def footnotes(table: Table) -> list[str]:
     ]
     if any(row.is_control for row in table.rows):
         notes.append(f"Controls on {counted(table.controls.tiles, 'tile')} (seed {table.controls.seed}).")
-    unbeaten = [
-        f"{row.model} on {row.metric} ({', '.join(model_title(control) for control in row.unbeaten)})"
-        for row in table.rows
-        if row.unbeaten and row.label is None
-    ]
-    if unbeaten:
-        notes.append(f"{MARK} no better than a control on the control's tiles: {'; '.join(unbeaten)}.")
+    overall = [row for row in table.rows if row.label is None]
+    for mark, words, names in (
+        (OUTDONE, "shown to be worse than a control that anyone could have", lambda row: row.outdone),
+        (MARK, "no better than a control that anyone could have", lambda row: _level(row)),
+        ("", "Ahead of such a control, but not told apart from it by these patients", lambda row: row.untold),
+    ):
+        found = [
+            f"{row.model} on {row.metric} ({', '.join(map(model_title, names(row)))})" for row in overall if names(row)
+        ]
+        if found:
+            notes.append(f"{mark} {words}: {'; '.join(found)}.".lstrip())
     infinite = [f"{row.infinite} of {row.model}" for row in table.rows if row.infinite and row.label is None]
     if infinite:
         notes.append(

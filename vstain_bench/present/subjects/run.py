@@ -9,7 +9,7 @@ from vstain_bench.present.sentences.stain import stain_notes
 from vstain_bench.present.sheet import Document, Record, Section
 from vstain_bench.present.sheets import scores
 from vstain_bench.results.folder import RunFolder
-from vstain_bench.results.table import Table
+from vstain_bench.results.table import Row, Table
 
 
 def document(folder: RunFolder) -> Document:
@@ -38,8 +38,12 @@ def _sections(table: Table) -> Iterator[Section]:
         yield Section(f"Label {label} ({tiles})", sheet=scores(table, label), level=3)
 
 
+def _joined(row: Row) -> dict[str, object]:
+    return {name: ";".join(getattr(row, name)) for name in ("unbeaten", "outdone", "untold")}
+
+
 def _records(table: Table) -> Iterator[Record]:
     for row in table.rows:
         record = table.metric(row)
         known = {"signature": record.signature, "unit": record.unit, "better": record.better}
-        yield row.model_dump(mode="json") | {"unbeaten": ";".join(row.unbeaten)} | known
+        yield row.model_dump(mode="json") | _joined(row) | known
