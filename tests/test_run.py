@@ -59,6 +59,7 @@ def test_results_follow_the_shipped_schema_and_are_strict(finished: RunFolder) -
 def test_the_table_holds_models_controls_labels_and_intervals(finished: RunFolder, phantom: PhantomSet) -> None:
     table = finished.read_table()
     controls = {"control:mean-colour", "control:source-copy", "control:blurred-real", "control:other-real"}
+    controls |= {"control:other-colour"}
     assert set(table.row_models()) == {*phantom.models, *controls}
     assert table.inputs.tiles == 12
     assert table.inputs.groups == 3
@@ -80,7 +81,9 @@ def test_a_model_at_or_below_a_control_is_marked(finished: RunFolder) -> None:
     table = finished.read_table()
     shifted, faithful = table.find("shifted", "ssim"), table.find("faithful", "ssim")
     assert shifted is not None
-    assert "control:mean-colour" in shifted.unbeaten, "premise: 2 µm of shift cost SSIM more than having no tissue"
+    assert "control:other-colour" in shifted.unbeaten, "premise: 2 µm of shift cost SSIM more than having no tissue"
+    assert not {"control:mean-colour", "control:blurred-real"} & {*shifted.unbeaten}, "made from the answer: no bar"
+    assert table.controls.about["control:mean-colour"].role == "oracle"
     assert faithful is not None
     assert faithful.unbeaten == ()
 

@@ -208,7 +208,8 @@ def test_controls_and_the_ceiling_are_always_there_once(tmp_path: Path) -> None:
     (section,) = sections(board(*paths))
     (subset,) = section.controls
     assert [each.title for each in subset.entrants] == [
-        "control:blurred-real", "control:mean-colour", "control:other-real", "control:source-copy"
+        "control:blurred-real", "control:mean-colour", "control:other-colour", "control:other-real",
+        "control:source-copy",
     ]  # fmt: skip
     assert all(each.places == {} for each in subset.entrants)
     text = render(document(board(*paths)), "md")

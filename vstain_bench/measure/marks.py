@@ -74,7 +74,8 @@ def _of_tiles(metric: Metric, pairs: Mapping[str, Pair], seed: int) -> dict[str,
     """Return by how much the model is better than each control, and whether patients tell the two apart."""
     means: dict[str, dict[str, float]] = {}
     for name, pair in pairs.items():
-        gain = _sign(metric) * (_values(metric, pair.model) - _values(metric, pair.control))
+        with np.errstate(invalid="ignore"):  # tiles that are identical on both sides have no finite PSNR
+            gain = _sign(metric) * (_values(metric, pair.model) - _values(metric, pair.control))
         finite = np.isfinite(gain)
         if finite.any():
             by_patient = group_means(gain[finite], pair.groups[finite])

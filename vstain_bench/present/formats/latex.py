@@ -8,7 +8,8 @@ from vstain_bench.present.sheet import Cell, Document, Head, Line, Section, Shee
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "†": r"$\dagger$", "±": r"$\pm$", "×": r"$\times$",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "†": r"$\dagger$", "‡": r"$\ddagger$",
+    "±": r"$\pm$", "×": r"$\times$",
     "–": "--", "−": r"$-$", "é": r"\'e", "µ": r"$\mu$", "∞": r"$\infty$", "↑": r"$\uparrow$", "↓": r"$\downarrow$",
     "→": r"$\rightarrow$",
 }  # fmt: skip
