@@ -47,7 +47,8 @@ class Tables(HTMLParser):
 def html_grid(text: str) -> Grid:
     page = Tables()
     page.feed(text)
-    grid = [[" ".join(cell.split()) for cell in row] for row in page.tables[0]]
+    whole = [row for row in page.tables[0] if len(row) == max(map(len, page.tables[0]))]  # no titles of groups
+    grid = [[" ".join(cell.split()) for cell in row] for row in whole]
     grid[0][0] = ""
     return grid
 

@@ -10,13 +10,18 @@ def scores(table: Table, label: str | None = None) -> Sheet:
 
     A metric without any value has no row: the notes say why.
     """
-    models = table.row_models()
+    models = shown_models(table)
     lines = []
     for record in table.metrics:
         cells = _cells(table, record, label)
         if any(cell.number is not None for cell in cells.values()):
             lines.append(Line(metric_head(record), tuple(cells[model] for model in models)))
     return Sheet(columns=tuple(_model_head(table, model) for model in models), lines=tuple(lines), turns=True)
+
+
+def shown_models(table: Table) -> list[str]:
+    """Return models, then controls that anyone could have, then those made from the answer."""
+    return sorted(table.row_models(), key=lambda model: (model not in table.models, table.controls.is_oracle(model)))
 
 
 def metric_head(record: MetricRecord) -> Head:
@@ -36,7 +41,7 @@ def _model_head(table: Table, model: str) -> Head:
 
 def by_label(table: Table) -> list[Sheet]:
     """Return one sheet per metric that has a value under some label: a row per model, a column per label."""
-    labels, models, sheets = table.labels(), table.row_models(), []
+    labels, models, sheets = table.labels(), shown_models(table), []
     columns = tuple(Head(label, unit=f"n = {table.inputs.labels.get(label, 0)}", key=label) for label in labels)
     for record in table.metrics:
         cells = {label: _cells(table, record, label) for label in labels}
@@ -74,4 +79,4 @@ def _cells(table: Table, record: MetricRecord, label: str | None) -> dict[str, C
     rows = [row for row in table.rows if (row.metric, row.label) == (record.name, label)]
     digits, place = decimals_of(rows, record.better), places(rows, record.better)
     found = {row.model: row for row in rows}
-    return {model: cell_of(found.get(model), digits, place.get(model, 0)) for model in table.row_models()}
+    return {model: cell_of(found.get(model), digits, place.get(model, 0)) for model in shown_models(table)}
