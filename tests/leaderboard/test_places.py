@@ -17,7 +17,9 @@ from vstain_bench.judge.leaderboard.job import Made, make_leaderboard
 from vstain_bench.present.formats import render
 from vstain_bench.present.subjects.leaderboard import document
 from vstain_bench.results.folder import RunFolder
-from vstain_bench.stats.ranking import apart_by_groups, bootstrap_draws, rank_models
+from vstain_bench.stats.family import pairwise, told_apart
+from vstain_bench.stats.paired import group_means
+from vstain_bench.stats.places import positions
 
 CLEAR = {"weak": 0.0, "strong": 4.0, "middle": 2.0}
 
@@ -57,14 +59,13 @@ def test_places_are_those_of_the_statistics(tmp_path: Path) -> None:
     wide = frame.pivot_table(index="model", columns="tile", values="value")
     values = wide.loc[["a", "b", "c", "d"]].to_numpy()
     groups = np.array([tile.partition("_")[0] for tile in wide.columns])
-    expected = rank_models(
-        values.mean(axis=1), bootstrap_draws(values, groups, 0), apart_by_groups(values, groups, 0), better="higher"
-    )
+    means = np.stack([group_means(row, groups).means for row in values])
+    expected = positions(values.mean(axis=1), told_apart(pairwise(means, 0)), better="higher")  # 12 patients: exact
     own = {each.title: each.places["ssim"] for each in section.entrants}
-    for name, standing in zip("abcd", expected, strict=True):
-        assert (own[name].rank, own[name].place) == (standing.rank, standing.place)
-        assert abs(own[name].low - standing.low) <= 1  # another seed of the same draws
-        assert abs(own[name].high - standing.high) <= 1
+    for name, found in zip("abcd", expected, strict=True):
+        place = own[name]
+        assert (place.rank, place.place, place.low, place.high) == (found.rank, found.place, found.place, found.last)
+        assert (place.leads, place.letters) == (found.leads, found.letters)
     assert {place.of for place in own.values()} == {4}
     assert len({place.place for place in own.values()}) < 4, "the premise: some are shared"
 
@@ -74,7 +75,7 @@ def test_few_patients_share_every_place_and_the_page_says_why(tmp_path: Path) ->
     leaderboard = board(path)
     assert {each[:2] for each in places(sections(leaderboard)[0], "ssim").values()} == {(1, True)}
     text = " ".join(render(document(leaderboard), "terminal").split())
-    assert "5 patients can never tell 3 models apart by values of tiles: that takes 7 patients at least" in text
+    assert "5 patients can never tell 3 models apart by values of tiles: that takes 6 patients at least" in text
     assert "share the first place: these 5 patients do not tell them apart" in text
 
 

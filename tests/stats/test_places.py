@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from vstain_bench.stats.family import pairwise, told_apart
-from vstain_bench.stats.places import Position, compact_letters, leaders, positions
+from vstain_bench.stats.places import Position, apart_by_jackknife, compact_letters, leaders, positions
 
 
 def board(models: int, pairs: list[tuple[int, int]]) -> np.ndarray:
@@ -115,3 +115,13 @@ def test_the_ranks_of_all_models_hold_together() -> None:
         found = positions(means.mean(axis=1), told_apart(pairwise(means, 0)), better="lower")
         held += all(each.place <= low and high <= each.last for each, low, high in zip(found, first, last, strict=True))
     assert held / 300 >= 0.93
+
+
+def test_the_jackknife_tells_apart_what_differs_in_every_block() -> None:
+    random = np.random.default_rng(0)
+    shared = random.normal(0, 5.0, 9)
+    blocks = np.stack([shared, shared + 0.5 + random.normal(0, 0.1, 9), shared + random.normal(0, 0.1, 9)])
+    estimates = blocks.mean(axis=1)
+    without = (blocks.sum(axis=1, keepdims=True) - blocks) / 8
+    apart = apart_by_jackknife(estimates, without)
+    assert apart.tolist() == [[False, True, False], [True, False, True], [False, True, False]]

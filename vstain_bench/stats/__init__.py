@@ -10,6 +10,6 @@ One file a subject, the rule and its source in its docstring, simulated in bench
 - ``marks``: what controls say;  ``noninferiority``: a run against its baseline;  ``equivalence``: within a margin
 - ``rates``: shares of tiles;  ``power``: patients needed;  ``interaction``: model and label;  ``trainings``: seeds
 
-``intervals`` (``bootstrap_mean``), ``paired`` (``win_rate``), ``ranking`` and ``significance`` (Holm over all metrics)
-are the rules that tables, comparisons and boards use until they are wired to these.
+``intervals`` (``bootstrap_mean``), ``paired`` (``win_rate``) and ``significance`` (Holm over all metrics)
+are the rules that tables and comparisons use until they are wired to these.
 """

@@ -24,9 +24,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float
 
 from vstain_bench.arrays import Values
 from vstain_bench.stats.family import Apart
+from vstain_bench.stats.intervals import jackknife_error
+from vstain_bench.stats.significance import ALPHA, holm, jackknife_test
 
 
 @dataclass(frozen=True)
@@ -124,3 +127,22 @@ def _letter(number: int) -> str:
 
 def _losses(estimates: Values, better: Literal["higher", "lower"]) -> Values:
     return np.asarray(estimates, dtype=float) * (-1 if better == "higher" else 1)
+
+
+def apart_by_jackknife(estimates: Values, without: Float[np.ndarray, "m blocks"]) -> Apart:
+    """Return which scores of whole sets differ by more than the jackknife error of the difference, Holm over pairs.
+
+    Args:
+        estimates: The score of each model, shape (m,).
+        without: The same without each block of whole patients, shape (m, blocks).
+    """
+    first, second = np.triu_indices(len(estimates), 1)
+    p_values = [
+        jackknife_test(
+            float(estimates[one] - estimates[two]), jackknife_error(without[one] - without[two]), without.shape[1]
+        ).p
+        for one, two in zip(first, second, strict=True)
+    ]
+    apart = np.zeros((len(estimates), len(estimates)), dtype=bool)
+    apart[first, second] = np.array(holm(p_values)) <= ALPHA
+    return np.asarray(apart | apart.T)

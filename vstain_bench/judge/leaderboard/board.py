@@ -19,12 +19,12 @@ class Place(FrozenModel):
     """Where a model stands on one metric among the models of its section."""
 
     rank: int = Field(description="Rank of its value; equal values share the better rank")
-    place: int = Field(
-        description="1 + the models that are better and told apart from it: shared by those that are not"
-    )
+    place: int = Field(description="The best rank that is not excluded; never better than that of a better number")
     shared: bool = Field(description="Whether another model has the same place")
-    low: int = Field(description="Lower end of the 95 % interval of its rank over draws of patients")
-    high: int = Field(description="Upper end")
+    low: int = Field(description="The best rank that is not excluded; all ranks of a section hold together in 95 %")
+    high: int = Field(description="The worst rank that is not excluded")
+    leads: bool = Field(False, description="Whether it is not told apart from the best; of nobody where all are so")
+    letters: tuple[str, ...] = Field((), description="Models that share a letter are not told apart")
     of: int = Field(description="Models that are ranked")
 
 

@@ -14,14 +14,9 @@ from vstain_bench.judge.evidence import Sample
 from vstain_bench.judge.leaderboard.board import Place
 from vstain_bench.judge.leaderboard.sources import Source
 from vstain_bench.results.table import MetricRecord, Row
-from vstain_bench.stats.ranking import (
-    Standing,
-    apart_by_groups,
-    apart_by_jackknife,
-    bootstrap_draws,
-    jackknife_draws,
-    rank_models,
-)
+from vstain_bench.stats.family import pairwise, told_apart
+from vstain_bench.stats.paired import group_means
+from vstain_bench.stats.places import Position, apart_by_jackknife, positions
 from vstain_bench.types import Metric
 
 
@@ -51,8 +46,8 @@ class Ranking:
 def rank(contenders: Sequence[Contender], seed: int) -> Ranking:
     """Return the places of models of one section on one metric.
 
-    A metric with a value per tile: bootstrap of groups and paired tests of group means. A metric of whole sets, or one
-    with a target: jackknife over groups. Holm corrects over all pairs of models.
+    A metric with a value per tile: all pairs of models by step-down max-T over patients. A metric of whole sets, or one
+    with a target: the jackknife over patients, Holm over all pairs.
     """
     notes: list[str] = []
     with_values = _of_equal_tiles([each for each in contenders if each.row.value is not None], notes)
@@ -69,7 +64,7 @@ def rank(contenders: Sequence[Contender], seed: int) -> Ranking:
         scored = _scores(record, definition, samples, notes)
         if len(scored) < 2:
             return Ranking(unranked=_too_few(len(scored)), notes=tuple(notes))
-        return Ranking(_places(list(scored), _by_scores(record, scored, seed)), notes=tuple(notes))
+        return Ranking(_places(list(scored), _by_scores(record, scored)), notes=tuple(notes))
     except Undefined as reason:
         return Ranking(unranked=str(reason), notes=tuple(notes))
 
@@ -149,14 +144,14 @@ def _require_equal(samples: Mapping[str, Sample]) -> None:
             )
 
 
-def _by_values(record: MetricRecord, samples: Mapping[str, Sample], seed: int) -> list[Standing]:
+def _by_values(record: MetricRecord, samples: Mapping[str, Sample], seed: int) -> list[Position]:
     groups = next(iter(samples.values())).groups
     values = np.stack([sample.values for sample in samples.values()])
     if not np.isfinite(values).all():
         raise Undefined("some tiles have no finite value")
-    draws = bootstrap_draws(values, groups, seed_of("ranks", seed, record.signature))
-    apart = apart_by_groups(values, groups, seed_of("places", seed, record.signature))
-    return rank_models(values.mean(axis=1), draws, apart, better="higher" if record.better == "higher" else "lower")
+    means = np.stack([group_means(row, groups).means for row in values])
+    apart = told_apart(pairwise(means, seed_of("places", seed, record.signature)))
+    return positions(values.mean(axis=1), apart, better="higher" if record.better == "higher" else "lower")
 
 
 def _scores(
@@ -182,24 +177,25 @@ def _scores(
     return scored
 
 
-def _by_scores(record: MetricRecord, scored: Mapping[str, Scored], seed: int) -> list[Standing]:
+def _by_scores(record: MetricRecord, scored: Mapping[str, Scored]) -> list[Position]:
     estimates = np.array([each.estimate for each in scored.values()])
     without = np.stack([each.without for each in scored.values()])
-    draws = jackknife_draws(estimates, without, seed_of("ranks", seed, record.signature))
     better: Literal["higher", "lower"] = "higher" if record.better == "higher" else "lower"
-    return rank_models(estimates, draws, apart_by_jackknife(estimates, without), better=better)
+    return positions(estimates, apart_by_jackknife(estimates, without), better=better)
 
 
-def _places(titles: Sequence[str], standings: Sequence[Standing]) -> dict[str, Place]:
-    taken = [each.place for each in standings]
+def _places(titles: Sequence[str], found: Sequence[Position]) -> dict[str, Place]:
+    """Return the places by title; none where no two models are told apart, which one sentence says better."""
     return {
         title: Place(
             rank=each.rank,
             place=each.place,
-            shared=taken.count(each.place) > 1,
-            low=each.low,
-            high=each.high,
-            of=len(standings),
+            shared=each.shared,
+            low=each.place,
+            high=each.last,
+            leads=each.leads,
+            letters=each.letters,
+            of=len(found),
         )
-        for title, each in zip(titles, standings, strict=True)
+        for title, each in zip(titles, found, strict=True)
     }

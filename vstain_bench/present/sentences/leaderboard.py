@@ -60,8 +60,9 @@ def section_notes(section: Section, trust: Trust | None, *, published: bool) -> 
     yield from section.warnings
     if any(entrant.places for entrant in section.entrants):
         yield (
-            "Value ± SD over tiles; place (95 % interval of the rank over draws of patients). A place is one more than "
-            "the models that are better and told apart; = marks a place that is shared because nothing tells apart."
+            "Value ± SD over tiles; place (ranks that are not excluded, for all models together at 95 %). A place is "
+            "the best rank that these patients do not exclude; = marks one that is shared. Bold: not told apart from "
+            "the best."
         )
         yield from _powerless(section)
     valued = {row.metric for entrant in section.entrants for row in entrant.rows if row.value is not None}
@@ -87,7 +88,7 @@ def section_notes(section: Section, trust: Trust | None, *, published: bool) -> 
 def _powerless(section: Section) -> Iterator[str]:
     """Yield that these patients could never tell so many models apart, where that is so."""
     ranked = max((place.of for entrant in section.entrants for place in entrant.places.values()), default=0)
-    groups, needed = section.inputs.groups, least_groups(ranked * (ranked - 1) // 2)
+    groups, needed = section.inputs.groups, least_groups()
     if groups is not None and groups < needed:
         yield (
             f"{patients(groups)} can never tell {ranked} models apart by values of tiles: that takes {needed} patients "

@@ -96,14 +96,10 @@ def ranking(
     tables = list(leaderboard.tables_of(board)) if label is None else []
     printed = {column.metric for published, table in tables for column in published.columns_of(table)}
     heads = tuple(head for head in ranked.heads if head.metric in valued | printed)
-    leading = {head.metric for head in heads if not _all_first(ranked, head.metric)}
 
     def cells(entrant: Entrant) -> tuple[Cell, ...]:
         places = entrant.places if label is None else {}
-        return tuple(
-            _cell(entrant, head, label, digits[head.metric], places.get(head.metric), head.metric in leading)
-            for head in heads
-        )
+        return tuple(_cell(entrant, head, label, digits[head.metric], places.get(head.metric)) for head in heads)
 
     lines = [*_trust(leaderboard.trust, heads)]
     lines += [Line(Head(each.title, link=pages.get(each.title, "")), cells(each)) for each in ranked.entrants]
@@ -127,17 +123,12 @@ def _digits(ranked: Ranked, head: Measured, label: str | None = None) -> int:
     return decimals_of(ranked.metric_rows(head.metric, label), head.better)
 
 
-def _all_first(ranked: Ranked, metric: str) -> bool:
-    """Return whether all models share the first place, so that it says nothing."""
-    return all(each.places[metric].place == 1 for each in ranked.entrants if metric in each.places)
-
-
-def _cell(entrant: Entrant, head: Measured, label: str | None, digits: int, place: Place | None, leading: bool) -> Cell:
+def _cell(entrant: Entrant, head: Measured, label: str | None, digits: int, place: Place | None) -> Cell:
     shown = replace(cell_of(entrant.find(head.metric, label), digits), interval="")
     if place is None or shown.number is None:
         return shown
     standing = f"{_place(place)} ({_ranks(place)})"
-    return replace(shown, standing=standing, tone="best" if leading and place.place == 1 else "plain")
+    return replace(shown, standing=standing, tone="best" if place.leads else "plain")
 
 
 def _place(place: Place) -> str:
