@@ -18,7 +18,7 @@ from vstain_bench.stats.intervals import deal_blocks, jackknife_error
 from vstain_bench.stats.marks import control_marks
 from vstain_bench.stats.paired import group_means
 from vstain_bench.stats.significance import ALPHA, holm, jackknife_test
-from vstain_bench.types import Metric, RowArray
+from vstain_bench.types import Metric, OfSet, PerTile, RowArray
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ def marks_of(metric: Metric, pairs: Mapping[str, Pair], seed: int) -> Marks:
     A metric with a value per tile: means over patients, all controls in one family by step-down max-T. A metric of
     whole sets: the jackknife over patients of the difference, corrected by Holm.
     """
-    found = _of_tiles(metric, pairs, seed) if metric.values is not None else _of_sets(metric, pairs)
+    kind = metric.kind
+    found = _of_tiles(metric, kind, pairs, seed) if isinstance(kind, PerTile) else _of_sets(metric, kind, pairs)
     return Marks(
         unbeaten=tuple(name for name, (gain, _) in found.items() if gain <= 0),
         outdone=tuple(name for name, (gain, apart) in found.items() if gain <= 0 and apart),
@@ -70,12 +71,12 @@ def marks_of(metric: Metric, pairs: Mapping[str, Pair], seed: int) -> Marks:
     )
 
 
-def _of_tiles(metric: Metric, pairs: Mapping[str, Pair], seed: int) -> dict[str, tuple[float, bool]]:
+def _of_tiles(metric: Metric, kind: PerTile, pairs: Mapping[str, Pair], seed: int) -> dict[str, tuple[float, bool]]:
     """Return by how much the model is better than each control, and whether patients tell the two apart."""
     means: dict[str, dict[str, float]] = {}
     for name, pair in pairs.items():
         with np.errstate(invalid="ignore"):  # tiles that are identical on both sides have no finite PSNR
-            gain = _sign(metric) * (_values(metric, pair.model) - _values(metric, pair.control))
+            gain = _sign(metric) * (kind.values(pair.model) - kind.values(pair.control))
         finite = np.isfinite(gain)
         if finite.any():
             by_patient = group_means(gain[finite], pair.groups[finite])
@@ -91,38 +92,33 @@ def _of_tiles(metric: Metric, pairs: Mapping[str, Pair], seed: int) -> dict[str,
     }
 
 
-def _values(metric: Metric, rows: RowArray) -> Values:
-    assert metric.values is not None
-    return metric.values(rows)
-
-
-def _of_sets(metric: Metric, pairs: Mapping[str, Pair]) -> dict[str, tuple[float, bool]]:
+def _of_sets(metric: Metric, kind: OfSet, pairs: Mapping[str, Pair]) -> dict[str, tuple[float, bool]]:
     gains: dict[str, float] = {}
     p_values: list[float] = []
     for name, pair in pairs.items():
         try:
-            gain = _sign(metric) * (float(metric.score(pair.model)) - float(metric.score(pair.control)))
-            p_values.append(_p_of(metric, pair, gain))
+            gain = _sign(metric) * (float(kind.score(pair.model)) - float(kind.score(pair.control)))
+            p_values.append(_p_of(kind, pair, gain))
         except Undefined:
             continue
         gains[name] = gain
     return {name: (gain, p <= ALPHA) for (name, gain), p in zip(gains.items(), holm(p_values), strict=True)}
 
 
-def _p_of(metric: Metric, pair: Pair, gain: float) -> float:
+def _p_of(kind: OfSet, pair: Pair, gain: float) -> float:
     blocks = deal_blocks(pair.groups)
     number = int(blocks.max()) + 1
     if number < 2:
         return 1.0
-    mine, theirs = (_without(metric, rows, blocks, number) for rows in (pair.model, pair.control))
+    mine, theirs = (_without(kind, rows, blocks, number) for rows in (pair.model, pair.control))
     error = jackknife_error(mine - theirs)
     return jackknife_test(gain, error, number).p if error > 0 else 1.0
 
 
-def _without(metric: Metric, rows: RowArray, blocks: np.ndarray, number: int) -> Values:
-    if metric.leave_out is not None:
-        return metric.leave_out(rows, blocks)
-    return np.array([metric.score(rows[blocks != block]) for block in range(number)])
+def _without(kind: OfSet, rows: RowArray, blocks: np.ndarray, number: int) -> Values:
+    if kind.leave_out is not None:
+        return kind.leave_out(rows, blocks)
+    return np.array([kind.score(rows[blocks != block]) for block in range(number)])
 
 
 def _sign(metric: Metric) -> int:
