@@ -16,7 +16,9 @@ from markdown_it import MarkdownIt
 from tests.compare.studies import Study, write_study
 from tests.leaderboard.simulated import Simulated, write_run
 from vstain_bench.judge.compare import job as comparing
+from vstain_bench.judge.compare.config import CompareConfig
 from vstain_bench.judge.leaderboard import job as ranking
+from vstain_bench.judge.leaderboard.config import LeaderboardConfig
 from vstain_bench.present.formats import latex, render
 from vstain_bench.present.sheet import Cell, Document, Sheet
 from vstain_bench.present.subjects import comparison, leaderboard
@@ -98,14 +100,14 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Document:
     rows = {name: {"kd_random": draw(0, 1, (18, 4))} for name in values}
     study = Study(values=values, rows=rows, groups=groups, labels=["0", "3+"] * 9, gaps={"fid": "no weights"})
     path = write_study(tmp_path_factory.mktemp("compared") / "run", study).path
-    return comparison.document(comparing.compare([path], comparing.Request(primary=("ssim",))))
+    return comparison.document(comparing.compare([path], CompareConfig(primary=("ssim",))))
 
 
 @pytest.fixture(scope="module")
 def ranked(tmp_path_factory: pytest.TempPathFactory) -> Document:
     run = Simulated({"a": 0.0, "b": 1.0, "c": 3.0}, metrics="psnr,css", protocol="cssp2p-2025", groups=8)
     path = write_run(tmp_path_factory.mktemp("ranked") / "run", run).path
-    made = ranking.make_leaderboard([path], ranking.Request(published=("her2match",)))
+    made = ranking.make_leaderboard([path], LeaderboardConfig(published=("her2match",)))
     return leaderboard.document(made.leaderboard)
 
 
