@@ -9,6 +9,8 @@ OtherRows = Float[np.ndarray, "m k"]
 """Those of another set, which may hold another number of tiles."""
 Values = Float[np.ndarray, " n"]
 """One number per tile, float64."""
+PerPatient = Float[np.ndarray, " patients"]
+"""One number per patient, in the order of their names."""
 LeftOut = Float[np.ndarray, " blocks"]
 """A score without each block of tiles in turn."""
 Pixels = Float[np.ndarray, "h w 3"]

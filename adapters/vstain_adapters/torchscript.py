@@ -35,7 +35,7 @@ def load(asked: Loading) -> Model:
         next_step="A state dict goes to the adapter of its network (vstain-bench list adapters).",
     )
 
-    def stain(source: Images) -> Images:
+    def stain(source: Images) -> torch.Tensor:
         try:
             return settings.out_of(cast(torch.Tensor, module(settings.into(source))))
         except torch.cuda.OutOfMemoryError:

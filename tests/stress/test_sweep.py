@@ -25,7 +25,9 @@ from vstain_bench.phantom import PhantomSet, write_phantom
 from vstain_bench.present.formats import render
 from vstain_bench.present.pages.stress import render_stress
 from vstain_bench.present.schemas import read_schema
+from vstain_bench.present.sentences.stress import FEW
 from vstain_bench.present.subjects.stress import document, overview
+from vstain_bench.stats import means
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("translation", "elastic_32um", "blur", "dab_loss", "mode_collapse")
@@ -391,6 +393,7 @@ def test_models_are_displaced_where_a_run_or_folder_is_named_and_only_there(tmp_
 def test_a_sweep_of_few_or_unknown_patients_says_so_first(
     change: dict[str, object], words: str, findings: Findings
 ) -> None:
+    assert FEW == means.FEW, "one number of patients is few everywhere"
     shown = overview(findings.model_copy(update={"partial": False, **change}))
     assert len(shown.headline) == (2 if words else 1)
     assert words in shown.headline[0]

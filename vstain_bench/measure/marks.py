@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vstain_bench.arrays import Values
+from vstain_bench.arrays import LeftOut
 from vstain_bench.base.randomness import seed_of
 from vstain_bench.errors import Undefined
 from vstain_bench.measure.controls import CONTROLS, Control
@@ -115,7 +115,7 @@ def _p_of(kind: OfSet, pair: Pair, gain: float) -> float:
     return jackknife_test(gain, error, number).p if error > 0 else 1.0
 
 
-def _without(kind: OfSet, rows: RowArray, blocks: np.ndarray, number: int) -> Values:
+def _without(kind: OfSet, rows: RowArray, blocks: np.ndarray, number: int) -> LeftOut:
     if kind.leave_out is not None:
         return kind.leave_out(rows, blocks)
     return np.array([kind.score(rows[blocks != block]) for block in range(number)])

@@ -35,7 +35,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from vstain_bench.arrays import RowArray, Values
+from vstain_bench.arrays import PerPatient, RowArray, Values
 from vstain_bench.stats.family import Square
 from vstain_bench.stats.intervals import CONFIDENCE, Interval, jackknife_error
 
@@ -89,7 +89,7 @@ def patient_pairs(generated: RowArray, real: RowArray, groups: np.ndarray, *, ke
 
 def swap_shares(
     first: RowArray, second: RowArray, real: RowArray, groups: np.ndarray, *, kernel: Kernel = cubic
-) -> Values:
+) -> PerPatient:
     """Return the share c_p of each patient in K_A - K_B, in the order of their names, shape (g,), for tests alone.
 
     Their spread is not the error of the difference: for its interval see ``between_patients``.

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from vstain_bench.arrays import Pixels
 from vstain_bench.errors import DecodeError, InputError
 from vstain_bench.images.reader import DecodePolicy, read_image
 from vstain_bench.tiles.sources import SourceTile
@@ -24,8 +23,10 @@ MAGENTA = 0.12
 -0.40 to 0.10, single tiles of them up to 0.18."""
 
 
-def magenta_excess(tiles: Sequence[Pixels]) -> float | None:
+def magenta_excess(tiles: Sequence[np.ndarray]) -> float | None:
     """Return how far green light is taken before red and blue: median over tissue of (G − max(R, B)) / mean(R, G, B).
+
+    Tiles are RGB in [0, 1], shape (h, w, 3), of any sizes.
 
     R, G and B are optical densities above the background, the lightest percent of all pixels. Eosin takes green first,
     DAB blue, and haematoxylin red and green alike, so that an IHC is near zero or below. None where there is too little

@@ -7,10 +7,11 @@ more than 5 % of the way from clean to floor, or that makes it better.
 
 from vstain_bench.judge.stress.findings import Equivalent, Estimate, Findings, Verdict
 from vstain_bench.present.numbers import counted
-from vstain_bench.stats.means import FEW
 
 FORGIVES, MISLED = 0.95, 0.5
 BLIND = 0.05
+FEW = 10
+"""Patients below which what is said rests on few (``stats.means.FEW``, which a test holds equal)."""
 ERASED = ("dab_loss", 100.0)
 DISPLACEMENT = "translation"
 RANKING = (
