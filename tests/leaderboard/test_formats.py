@@ -136,7 +136,7 @@ def test_json_is_strict_and_returns(hostile: Leaderboard) -> None:
     assert Leaderboard.model_validate(content) == hostile
     assert content["schema_version"] == "1.1"
     place = next(iter(content["boards"][0]["sections"][0]["entrants"][0]["places"].values()))
-    assert set(place) == {"rank", "place", "shared", "low", "high", "of"}
+    assert set(place) == {"rank", "place", "shared", "low", "high", "leads", "letters", "of"}
 
 
 def test_the_command_prints_every_format_and_writes_the_site(
