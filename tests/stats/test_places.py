@@ -19,7 +19,7 @@ def test_a_noisy_worst_model_takes_no_first_place() -> None:
     """0.17 and 0.23 differ, and 4.52 is told apart from nobody: alone "1 + better ones apart" would put it first."""
     estimates, apart = np.array([4.52, 0.23, 0.17]), board(3, [(1, 2)])
     assert positions(estimates, apart, better="lower") == [
-        Position(rank=3, place=1, shared=True, last=3, leads=True, letters=("a", "b")),
+        Position(rank=3, place=1, shared=True, last=3, leads=False, letters=("a", "b")),
         Position(rank=2, place=1, shared=True, last=3, leads=False, letters=("b",)),
         Position(rank=1, place=1, shared=True, last=2, leads=True, letters=("a",)),
     ]

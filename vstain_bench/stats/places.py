@@ -85,10 +85,12 @@ def positions(estimates: Values, apart: Apart, *, better: Literal["higher", "low
 def leaders(estimates: Values, apart: Apart, *, better: Literal["higher", "lower"]) -> tuple[bool, ...]:
     """Return which models are shown in bold: those not told apart from the best value; none where that is all of them.
 
-    Arguments as in ``positions``. Of equal best values a model must be told apart from one to be out.
+    Arguments as in ``positions``. Of equal best values a model must be told apart from one to be out. As with places, a
+    noisy model does not lead where a better one is out: bold is monotone in the value.
     """
     losses = _losses(estimates, better)
-    within = ~apart[losses == losses.min()].any(axis=0)
+    out = apart[losses == losses.min()].any(axis=0)
+    within = np.array([not out[losses <= own].any() for own in losses])
     return tuple(bool(each) and not bool(within.all()) for each in within)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from vstain_bench.judge.leaderboard.board import Board, Leaderboard, Section
 from vstain_bench.judge.leaderboard.published import Published, PublishedTable
 from vstain_bench.judge.leaderboard.trust import Trust, TrustFigures
-from vstain_bench.present.numbers import MARK, counted, listed, patients
+from vstain_bench.present.numbers import MARK, OUTDONE, counted, listed, patients
 from vstain_bench.stats.significance import least_groups
 
 MOST_NAMED = 4
@@ -61,8 +61,8 @@ def section_notes(section: Section, trust: Trust | None, *, published: bool) -> 
     if any(entrant.places for entrant in section.entrants):
         yield (
             "Value ± SD over tiles; place (ranks that are not excluded, for all models together at 95 %). A place is "
-            "the best rank that these patients do not exclude; = marks one that is shared. Bold: not told apart from "
-            "the best."
+            "the best rank that these patients do not exclude; = marks one that is shared. Bold: neither it nor a "
+            "better one is told apart from the best."
         )
         yield from _powerless(section)
     valued = {row.metric for entrant in section.entrants for row in entrant.rows if row.value is not None}
@@ -98,7 +98,7 @@ def _powerless(section: Section) -> Iterator[str]:
 
 def _cell_notes(section: Section) -> Iterator[str]:
     if any(row.unbeaten for entrant in section.entrants for row in entrant.rows):
-        yield f"{MARK} no better than a control on the control's tiles."
+        yield f"{MARK} no better than a control that anyone could have; {OUTDONE} shown to be worse than one."
     gaps: dict[str, dict[str, None]] = {}
     for entrant in section.entrants:
         for row in entrant.rows:
